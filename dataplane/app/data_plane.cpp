@@ -1,0 +1,268 @@
+#include "dataplane/app/data_plane.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "config/network.hpp"
+
+namespace sluice::app {
+namespace {
+
+constexpr std::uint32_t descriptors = 512;
+constexpr std::uint32_t mbuf_room = 2048 + RTE_PKTMBUF_HEADROOM;
+
+srtp::Backend backend_of(config::Sealer sealer) {
+    return sealer == config::Sealer::libsrtp ? srtp::Backend::libsrtp : srtp::Backend::ipsec_mb;
+}
+
+std::optional<IpAddress> address_of(const std::string& cidr) {
+    if (cidr.empty()) return std::nullopt;
+    return IpAddress::parse(cidr.substr(0, cidr.find('/')));
+}
+
+// Our own MAC on a TAP: the port's MAC is the kernel's end there.
+constexpr Mac tap_mac{{0x02, 0x53, 0x4c, 0x55, 0x00, 0x01}};
+
+}  // namespace
+
+std::string MemoryPlan::to_string() const {
+    constexpr double mb = 1024.0 * 1024.0;
+    return fmt::format("memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {} history packets per worker), "
+                       "{:.1f} MB state segment, {:.1f} MB packet rings, {:.0f} MB for blobs",
+                       pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, history_per_worker, segment_bytes / mb, rings_bytes / mb,
+                       blob_budget / mb);
+}
+
+MemoryPlan plan_memory(const config::Dataplane& d) {
+    MemoryPlan plan;
+    plan.rx_mbufs = 4095u * d.workers;
+    plan.tx_mbufs_per_worker = 2047;
+    plan.history_per_worker = static_cast<std::uint32_t>(
+        std::uint64_t{d.limits.history_mb} * 1024 * 1024 / d.workers / table::MediaPacket::buffer_size) - 1;
+    const std::uint64_t mbuf = sizeof(rte_mbuf) + mbuf_room + 64;
+    plan.pools_bytes = mbuf * (plan.rx_mbufs + std::uint64_t{plan.tx_mbufs_per_worker} * d.workers) +
+                       std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 17 / 16 +
+                       std::uint64_t{d.limits.transports} * 512 * d.workers;
+    plan.segment_bytes = telemetry::Segment::size_of({d.workers, 1, d.limits.transports, d.limits.sources, d.limits.legs});
+    plan.rings_bytes = abi::RingLayout::total(d.workers);
+    plan.blob_budget = std::uint64_t{d.limits.transports} * 4096 + (1 << 20);
+    return plan;
+}
+
+std::expected<std::unique_ptr<DataPlane>, std::string> DataPlane::create(const config::Config& config, Options options) {
+    std::unique_ptr<DataPlane> plane(new DataPlane);
+    if (auto built = plane->build(config, std::move(options)); !built) return std::unexpected(built.error());
+    return plane;
+}
+
+std::expected<void, std::string> DataPlane::build(const config::Config& config, Options options) {
+    const config::Dataplane& d = config.dataplane;
+    const MemoryPlan plan = plan_memory(d);
+    clock_ = TscClock::calibrate(50'000'000);
+    watchdog_ms_ = options.watchdog_ms;
+    auto segment = telemetry::Segment::create({d.workers, 1, d.limits.transports, d.limits.sources, d.limits.legs});
+    if (!segment) return std::unexpected("state segment: " + segment.error());
+    segment_ = std::move(*segment);
+    auto rings = telemetry::SharedMemory::create("sluice-rings", plan.rings_bytes);
+    if (!rings) return std::unexpected("packet rings: " + rings.error());
+    rings_ = std::move(*rings);
+    wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    segment_.header().tsc_hz = clock_.hz();
+    std::snprintf(segment_.header().sealer, sizeof segment_.header().sealer, "%s", std::string(srtp::to_string(backend_of(d.sealer))).c_str());
+
+    const int socket = static_cast<int>(rte_socket_id());
+    if (options.ports.empty()) {
+        rx_pool_ = rte_pktmbuf_pool_create("rx", plan.rx_mbufs, 256, 0, mbuf_room, socket);
+        if (rx_pool_ == nullptr) return std::unexpected("no memory for the rx pool; " + plan.to_string());
+        if (rte_eth_dev_count_avail() == 0) return std::unexpected(std::string("no DPDK port came up: check dataplane.port"));
+        auto port = port::EthdevPort::start({rte_eth_find_next(0), d.workers, descriptors, socket, rx_pool_});
+        if (!port) return std::unexpected(port.error());
+        port_ = std::move(*port);
+        for (std::uint16_t i = 0; i < d.workers; ++i) options.ports.push_back(port_->queue(i));
+    }
+    Mac mac = tap_mac;
+    const bool virtual_host = d.port.type == config::PortType::tap || d.port.type == config::PortType::ring;
+    if (const auto configured = Mac::parse(d.port.mac)) mac = *configured;
+    else if (!virtual_host && port_ != nullptr) mac = port_->mac();
+    const auto ip4 = address_of(d.port.address);
+    const auto ip6 = address_of(d.port.address6);
+
+    abi::PortBlock& block = segment_.port(0);
+    std::snprintf(block.name, sizeof block.name, "%s", port_ != nullptr ? port_->name().c_str() : "ring");
+    std::memcpy(block.mac, mac.bytes.data(), sizeof block.mac);
+    block.mtu = d.port.mtu;
+    block.offloads = options.ports[0]->offloads_udp_checksum() ? 2 : 0;
+
+    for (unsigned i = 0; i < d.workers; ++i) links_.push_back(std::make_unique<control::WorkerLink>());
+    std::vector<std::vector<worker::Peer>> peers(d.workers, std::vector<worker::Peer>(d.workers));
+    for (unsigned from = 0; from < d.workers; ++from) {
+        for (unsigned to = 0; to < d.workers; ++to) {
+            if (from == to) continue;
+            cross_.push_back(std::make_unique<worker::CrossRing>(4096));
+            peers[from][to].out = cross_.back().get();
+            peers[to][from].in = cross_.back().get();
+        }
+    }
+    std::uint8_t* ring_base = rings_.data();
+    std::vector<control::WorkerLink*> links;
+    for (unsigned i = 0; i < d.workers; ++i) {
+        rte_mempool* tx_pool = rte_pktmbuf_pool_create(fmt::format("tx{}", i).c_str(), plan.tx_mbufs_per_worker, 256, 0, mbuf_room, socket);
+        if (tx_pool == nullptr) return std::unexpected("no memory for a tx pool; " + plan.to_string());
+        tx_pools_.push_back(tx_pool);
+        worker::WorkerConfig c;
+        c.id = static_cast<std::uint16_t>(i);
+        c.workers = d.workers;
+        c.socket = socket;
+        c.poll = d.poll == config::Poll::busy ? worker::PollMode::busy : worker::PollMode::adaptive;
+        c.allow_plaintext = options.allow_plaintext;
+        c.answer_local = virtual_host;
+        c.first_udp_port = config.rtc.udp_port;
+        c.mtu = d.port.mtu;
+        c.mac = mac;
+        c.addresses = {ip4.value_or(IpAddress{}), ip6.value_or(IpAddress{})};
+        c.max_transports = d.limits.transports;
+        c.max_sources = d.limits.sources;
+        c.history_packets = plan.history_per_worker;
+        c.sealer = backend_of(d.sealer);
+        c.clock = clock_;
+        c.port = options.ports[i];
+        c.tx_pool = tx_pool;
+        c.counters = &segment_.worker(i);
+        c.stun_ring = ring_base + abi::RingLayout::punt(i, abi::PuntClass::stun);
+        c.dtls_ring = ring_base + abi::RingLayout::punt(i, abi::PuntClass::dtls);
+        c.inject_ring = ring_base + abi::RingLayout::inject(i);
+        c.commands = &links_[i]->commands();
+        c.done = &links_[i]->done();
+        c.events = &links_[i]->events();
+        c.peers = peers[i];
+        workers_.push_back(std::make_unique<worker::Worker>(std::move(c)));
+        if (!workers_.back()->valid()) return std::unexpected(fmt::format("worker {}: {}; {}", i, workers_.back()->why(), plan.to_string()));
+        links.push_back(links_[i].get());
+    }
+    registry_ = std::make_unique<control::Registry>(
+        control::RegistryLimits{d.limits.transports, d.limits.sources, d.limits.legs, plan.blob_budget, options.allow_plaintext}, links, segment_,
+        backend_of(d.sealer));
+    control::ServerInfo info;
+    if (ip4) info.port.ip4 = ip4->bytes;
+    if (ip6) info.port.ip6 = ip6->bytes;
+    info.port.first_udp_port = config.rtc.udp_port;
+    info.port.mtu = d.port.mtu;
+    info.max_transports = d.limits.transports;
+    info.max_sources = d.limits.sources;
+    info.max_legs = d.limits.legs;
+    info.allow_plaintext = options.allow_plaintext;
+    server_ = std::make_unique<control::Server>(*registry_, segment_, rings_.fd(), wake_, info);
+    seen_loops_.resize(d.workers);
+    progress_ns_.resize(d.workers);
+    return server_->listen(d.control_socket);
+}
+
+DataPlane::~DataPlane() {
+    stop_workers();
+    server_.reset();
+    // Objects that the workers held are freed with the registry and the links; the pools outlive both.
+    registry_.reset();
+    workers_.clear();
+    links_.clear();
+    port_.reset();
+    for (rte_mempool* pool : tx_pools_) rte_mempool_free(pool);
+    rte_mempool_free(rx_pool_);
+    if (wake_ >= 0) close(wake_);
+}
+
+void DataPlane::start_workers() {
+    struct Start {
+        worker::Worker* worker;
+        const std::atomic<bool>* stop;
+    };
+    stop_ = false;
+    running_ = true;
+    const std::int64_t now = clock_.now_ns();
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        progress_ns_[i] = now;
+        // EAL lcore i + 1; the worker frees its start record.
+        auto* start = new Start{workers_[i].get(), &stop_};
+        rte_eal_remote_launch(
+            [](void* p) {
+                const std::unique_ptr<Start> s(static_cast<Start*>(p));
+                s->worker->run(*s->stop);
+                return 0;
+            },
+            start, static_cast<unsigned>(i + 1));
+    }
+}
+
+void DataPlane::stop_workers() {
+    if (!running_) return;
+    stop_ = true;
+    rte_eal_mp_wait_lcore();
+    running_ = false;
+}
+
+void DataPlane::turn(int timeout_ms) {
+    server_->poll(timeout_ms);
+    for (auto& link : links_) {
+        worker::Event event;
+        for (int budget = 256; budget > 0 && link->events().pop(event); --budget) server_->forward(event);
+    }
+    wake_control_plane();
+    segment_.header().heartbeat.fetch_add(1, std::memory_order_relaxed);
+    if (running_) watch();
+}
+
+// At most one wake a millisecond: the wake costs, not the copy.
+void DataPlane::wake_control_plane() {
+    const std::int64_t now = clock_.now_ns();
+    if (now - last_wake_ns_ < 1'000'000) return;
+    for (std::uint32_t i = 0; i < workers_.size(); ++i) {
+        for (const auto punt_class : {abi::PuntClass::stun, abi::PuntClass::dtls}) {
+            const auto* ring = reinterpret_cast<const abi::PacketRingHeader*>(rings_.data() + abi::RingLayout::punt(i, punt_class));
+            if (ring->head.load(std::memory_order_acquire) == ring->tail.load(std::memory_order_acquire)) continue;
+            const std::uint64_t one = 1;
+            (void)!write(wake_, &one, sizeof one);
+            last_wake_ns_ = now;
+            return;
+        }
+    }
+}
+
+// A worker that makes no progress for a second is stuck: abort, be restarted, be programmed again.
+void DataPlane::watch() {
+    const std::int64_t now = clock_.now_ns();
+    if (now < next_watch_ns_) return;
+    next_watch_ns_ = now + 10'000'000;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        const std::uint64_t loops = segment_.worker(static_cast<std::uint32_t>(i)).loops;
+        if (loops != seen_loops_[i]) {
+            seen_loops_[i] = loops;
+            progress_ns_[i] = now;
+        } else if (watchdog_ms_ != 0 && now - progress_ns_[i] > std::int64_t{watchdog_ms_} * 1'000'000) {
+            std::fprintf(stderr, "watchdog: worker %zu has made no progress for %d ms; aborting so that it can be restarted\n", i, watchdog_ms_);
+            std::abort();
+        }
+    }
+    if (now < next_stats_ns_ || port_ == nullptr) return;
+    next_stats_ns_ = now + 500'000'000;
+    rte_eth_stats stats{};
+    if (rte_eth_stats_get(port_->id(), &stats) != 0) return;
+    abi::PortBlock& block = segment_.port(0);
+    block.rx_packets = stats.ipackets;
+    block.rx_bytes = stats.ibytes;
+    block.tx_packets = stats.opackets;
+    block.tx_bytes = stats.obytes;
+    block.rx_missed = stats.imissed;
+    block.rx_errors = stats.ierrors;
+    block.tx_errors = stats.oerrors;
+    block.rx_nombuf = stats.rx_nombuf;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,87 @@
+// The data plane as a whole: port, workers, shared memory, control socket. Built from a Config by main(), and by the component
+// tests with ring ports in the place of a device.
+//
+// Theory of operation. Main owns everything and runs turn() about a thousand times a second: control socket, finished commands,
+// worker events, the wake of the punt rings, the heartbeat and the watchdog. The workers run on their own lcores.
+//
+// Thread: main only, unless said otherwise.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "dataplane/control/server.hpp"
+#include "dataplane/port/ethdev_port.hpp"
+
+namespace sluice::app {
+
+// Bytes of each pool; printed at start, refused if it does not fit.
+struct MemoryPlan {
+    std::uint32_t rx_mbufs = 0;
+    std::uint32_t tx_mbufs_per_worker = 0;
+    std::uint32_t history_per_worker = 0;  // packets
+    std::uint64_t pools_bytes = 0;         // hugepage memory
+    std::uint64_t segment_bytes = 0;
+    std::uint64_t rings_bytes = 0;
+    std::uint64_t blob_budget = 0;
+    [[nodiscard]] std::string to_string() const;
+};
+[[nodiscard]] MemoryPlan plan_memory(const config::Dataplane& dataplane);
+
+struct Options {
+    bool allow_plaintext = false;  // tests and benchmarks on ring, memif and null ports
+    int watchdog_ms = 1000;        // 0: off (sanitizers are slow)
+    std::vector<port::PortIo*> ports;  // by worker; empty: start the configured device
+};
+
+class DataPlane {
+public:
+    [[nodiscard]] static std::expected<std::unique_ptr<DataPlane>, std::string> create(const config::Config& config, Options options);
+    ~DataPlane();
+    DataPlane(const DataPlane&) = delete;
+    DataPlane& operator=(const DataPlane&) = delete;
+
+    void start_workers();
+    void stop_workers();
+    // Everything that main does; waits at most `timeout_ms` for the control socket.
+    void turn(int timeout_ms);
+
+    // For tests that drive the workers themselves instead of starting them.
+    [[nodiscard]] worker::Worker& worker(std::uint32_t i) noexcept { return *workers_[i]; }
+    [[nodiscard]] const telemetry::Segment& segment() const noexcept { return segment_; }
+    [[nodiscard]] const telemetry::SharedMemory& rings() const noexcept { return rings_; }
+    [[nodiscard]] control::Registry& registry() noexcept { return *registry_; }
+
+private:
+    DataPlane() = default;
+    std::expected<void, std::string> build(const config::Config& config, Options options);
+    void wake_control_plane();
+    void watch();
+
+    telemetry::Segment segment_;
+    telemetry::SharedMemory rings_;
+    TscClock clock_;
+    int wake_ = -1;
+    int watchdog_ms_ = 1000;
+    rte_mempool* rx_pool_ = nullptr;
+    std::vector<rte_mempool*> tx_pools_;
+    std::unique_ptr<port::EthdevPort> port_;
+    std::vector<std::unique_ptr<control::WorkerLink>> links_;
+    std::vector<std::unique_ptr<worker::CrossRing>> cross_;
+    std::vector<std::unique_ptr<worker::Worker>> workers_;
+    std::unique_ptr<control::Registry> registry_;
+    std::unique_ptr<control::Server> server_;
+    std::atomic<bool> stop_{false};
+    bool running_ = false;
+    std::vector<std::uint64_t> seen_loops_;
+    std::vector<std::int64_t> progress_ns_;
+    std::int64_t last_wake_ns_ = 0;
+    std::int64_t next_watch_ns_ = 0;
+    std::int64_t next_stats_ns_ = 0;
+};
+
+}  // namespace sluice::app

@@ -1,0 +1,90 @@
+// sluice-dataplane: reads the configuration, brings up EAL and the workers, serves the control socket until it is told to stop.
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "config/load.hpp"
+#include "dataplane/app/data_plane.hpp"
+#include "dataplane/port/eal.hpp"
+
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+int fail(const std::string& why) {
+    fmt::print(stderr, "sluice-dataplane: {}\n", why);
+    return 1;
+}
+
+// Keys live in this process: no core files, no ptrace by the unprivileged.
+void protect_secrets() {
+    const rlimit none{0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace sluice;
+    CLI::App cli("The data plane of Sluice: everything that happens per packet.");
+    std::string config_path;
+    std::string control_socket;
+    int watchdog_ms = 1000;
+    bool plan_only = false;
+    cli.add_option("--config", config_path, "configuration file; without it development mode's defaults");
+    cli.add_option("--control-socket", control_socket, "overrides dataplane.control_socket");
+    cli.add_option("--watchdog-ms", watchdog_ms, "abort when a worker makes no progress for this long; 0 = never")->check(CLI::Range(0, 600'000));
+    cli.add_flag("--plan", plan_only, "print the memory plan and the EAL arguments, and stop");
+    CLI11_PARSE(cli, argc, argv);
+
+    config::Config config = config::load_default();
+    if (!config_path.empty()) {
+        auto loaded = config::load_file(config_path);
+        if (!loaded) return fail(config::to_string(loaded.error()));
+        config = std::move(*loaded);
+    }
+    if (!control_socket.empty()) config.dataplane.control_socket = control_socket;
+    const app::MemoryPlan plan = app::plan_memory(config.dataplane);
+    const auto needed_mb = static_cast<unsigned>((plan.pools_bytes >> 20) + 24);
+    const unsigned free_mb = port::free_hugepages_mb();
+    const auto eal = port::plan_eal(config.dataplane, free_mb, needed_mb);
+    if (!eal) return fail(eal.error());
+    fmt::print("{}\n", plan.to_string());
+    if (!eal->hugepages) {
+        fmt::print("running without hugepages ({} MB free, {} MB needed): the same functions, 5 to 30 % slower\n", free_mb, needed_mb);
+    }
+    if (plan_only) {
+        for (const auto& a : eal->arguments) fmt::print("{} ", a);
+        fmt::print("\n");
+        return 0;
+    }
+    protect_secrets();
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(config.dataplane.control_socket).parent_path(), ignored);
+    if (const auto started = port::start_eal(*eal); !started) return fail(started.error());
+    int result = 0;
+    {
+        app::Options options;
+        options.watchdog_ms = watchdog_ms;
+        auto plane = app::DataPlane::create(config, options);
+        if (!plane) {
+            result = fail(plane.error());
+        } else {
+            for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
+            (*plane)->start_workers();
+            fmt::print("sluice-dataplane serves {} with {} worker(s)\n", config.dataplane.control_socket, config.dataplane.workers);
+            std::fflush(stdout);
+            while (stop_requested == 0) (*plane)->turn(1);
+        }
+    }
+    (void)rte_eal_cleanup();
+    return result;
+}

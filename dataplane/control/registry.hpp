@@ -1,0 +1,131 @@
+// All objects that the control plane has programmed, as main knows them: the specs, the memory, the slots, and which worker has what.
+//
+// Theory of operation. An UPSERT is checked, its spec is stored, and commands go to the workers concerned; nothing that a
+// worker touches is changed from here. Objects are freed when the last command that names them comes back (Command::garbage).
+// A source has a view on its own worker always, and on each other worker while that has legs of it. DUMP reads the specs, which
+// worker events keep up to date (learned SSRCs, switched paths).
+//
+// Thread: main only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "dataplane/abi/message_reader.hpp"
+#include "dataplane/abi/messages.hpp"
+#include "dataplane/control/slot_pool.hpp"
+#include "dataplane/control/worker_link.hpp"
+#include "dataplane/telemetry/segment.hpp"
+
+namespace sluice::control {
+
+struct RegistryLimits {
+    std::uint32_t max_transports = 0;
+    std::uint32_t max_sources = 0;
+    std::uint32_t max_legs = 0;
+    std::uint64_t blob_budget = 0;  // bytes
+    bool allow_plaintext = false;
+};
+
+class Registry {
+public:
+    Registry(RegistryLimits limits, std::vector<WorkerLink*> workers, const telemetry::Segment& segment,
+             srtp::Backend backend);
+    ~Registry();
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
+
+    struct Result {
+        abi::Status status = abi::Status::ok;
+        std::uint64_t object = 0;
+    };
+    // One of the UPSERTs, REMOVE or REQUEST_KEYFRAME. Commands are sent under `token`; commands(token) counts them.
+    [[nodiscard]] Result apply(ByteView record, std::uint64_t token);
+    // Removes everything below `generation`.
+    [[nodiscard]] Result sweep(std::uint32_t generation, bool force, std::uint64_t token);
+    // Commands of this token that have not come back yet.
+    [[nodiscard]] std::size_t commands(std::uint64_t token) const;
+    // Collects what the workers finished; calls done(token) when the last command of a token is back.
+    bool poll(const std::function<void(std::uint64_t)>& done);
+    // Calls out(record) for every object, transports first, blobs last. Returns how many.
+    std::uint64_t dump(const std::function<void(ByteView)>& out) const;
+
+    // From worker events.
+    void path_learned(std::uint64_t transport, const abi::FlowAddress& path);
+    void source_learned(std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc);
+
+    [[nodiscard]] std::size_t transports() const noexcept { return transports_.size(); }
+    [[nodiscard]] std::size_t sources() const noexcept { return sources_.size(); }
+    [[nodiscard]] std::size_t legs() const noexcept { return legs_.size(); }
+
+private:
+    using Id = std::uint64_t;
+    struct TransportRecord {
+        abi::TransportSpec spec;       // `path` is the one in use, learned or programmed
+        abi::FlowAddress programmed;   // the path that the control plane asked for last
+        std::shared_ptr<table::Transport> object;
+        std::unordered_set<Id> sources;
+        std::unordered_set<Id> legs;
+        bool wants_twcc = false;
+    };
+    struct ViewRecord {
+        std::shared_ptr<table::SourceView> object;
+        std::uint32_t legs = 0;
+        std::uint32_t capacity = 0;
+    };
+    struct SourceRecord {
+        abi::SourceSpec spec;
+        std::shared_ptr<table::Source> object;
+        std::uint16_t worker = 0;
+        std::map<std::uint16_t, ViewRecord> views;  // by worker
+        std::unordered_set<Id> legs;
+    };
+    struct LegRecord {
+        abi::LegSpec spec;
+        std::shared_ptr<table::Leg> object;
+        std::uint16_t worker = 0;
+    };
+    struct Blob {
+        abi::BlobSpec spec;
+        std::vector<std::uint8_t> bytes;
+    };
+
+    Result upsert_transport(const abi::TransportSpec& spec, std::uint64_t token);
+    Result upsert_source(const abi::SourceSpec& spec, std::uint64_t token);
+    Result upsert_leg(const abi::LegSpec& spec, std::uint64_t token);
+    Result upsert_blob(ByteView record);
+    Result remove(const abi::Remove& message, std::uint64_t token);
+    void remove_transport(Id id, std::uint64_t token);
+    void remove_source(Id id, std::uint64_t token);
+    void remove_leg(Id id, std::uint64_t token);
+
+    std::unique_ptr<worker::Command> command(worker::Op op, std::uint64_t token) const;
+    void send(std::uint16_t worker, std::unique_ptr<worker::Command> command);
+    // The view of `source` on `worker`, made if need be.
+    ViewRecord& view_on(SourceRecord& source, std::uint16_t worker, std::uint64_t token);
+    void leave_view(SourceRecord& source, std::uint16_t worker, std::uint64_t token);
+    void send_interest(SourceRecord& source, std::uint64_t token);
+    void join_view(SourceRecord& source, LegRecord& leg, worker::Command& c, std::uint64_t token);
+    void fill_transport(worker::Command& c, TransportRecord& record, const abi::TransportSpec& spec, bool new_keys);
+
+    RegistryLimits limits_;
+    std::vector<WorkerLink*> workers_;
+    const telemetry::Segment& segment_;
+    std::unique_ptr<srtp::Engine> engine_;  // main's own, to expand keys
+    std::shared_ptr<SlotPool> transport_slots_;
+    std::shared_ptr<SlotPool> source_slots_;
+    std::shared_ptr<SlotPool> leg_slots_;
+    std::unordered_map<Id, TransportRecord> transports_;
+    std::unordered_map<Id, SourceRecord> sources_;
+    std::unordered_map<Id, LegRecord> legs_;
+    std::unordered_map<Id, Blob> blobs_;
+    std::uint64_t blob_bytes_ = 0;
+    std::unordered_map<std::uint64_t, std::size_t> under_way_;  // by token
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,89 @@
+#include "dataplane/port/eal.hpp"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "config/network.hpp"
+
+namespace sluice::port {
+
+unsigned free_hugepages_mb() {
+    std::ifstream meminfo("/proc/meminfo");
+    std::string word;
+    unsigned free_pages = 0;
+    unsigned page_kb = 0;
+    while (meminfo >> word) {
+        if (word == "HugePages_Free:") meminfo >> free_pages;
+        if (word == "Hugepagesize:") meminfo >> page_kb;
+    }
+    return free_pages * (page_kb / 1024);
+}
+
+std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigned free_mb, unsigned needed_mb) {
+    EalPlan plan;
+    plan.hugepages = d.hugepages == config::Hugepages::on ||
+                     (d.hugepages == config::Hugepages::automatic && free_mb >= needed_mb);
+    if (d.hugepages == config::Hugepages::on && free_mb < needed_mb) {
+        return std::unexpected("dataplane.hugepages = \"on\" but only " + std::to_string(free_mb) + " MB are free of the " +
+                               std::to_string(needed_mb) + " MB needed; reserve more (vm.nr_hugepages) or lower dataplane.limits");
+    }
+    auto& a = plan.arguments;
+    a = {"sluice-dataplane", "--no-telemetry", "--log-level=lib.eal:warning", "--log-level=pmd:warning"};
+    // Main is lcore 0; worker i is lcore i + 1, on the core that the configuration gives it.
+    const auto cores = config::parse_cores(d.cores);
+    if (!cores) return std::unexpected("dataplane.cores: \"" + d.cores + "\" is no list of cores");
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    const auto existing = [&](unsigned core) { return static_cast<long>(core) < online ? core : 0u; };
+    std::string lcores = "0@" + std::to_string(existing(d.main_core));
+    for (unsigned i = 0; i < d.workers; ++i) {
+        // More workers than cores share them: a development machine can still try four workers.
+        lcores += "," + std::to_string(i + 1) + "@" + std::to_string(existing((*cores)[i % cores->size()]));
+    }
+    a.push_back("--lcores=" + lcores);
+    if (d.port.type == config::PortType::pci) {
+        a.insert(a.end(), {"-a", d.port.device});
+    } else {
+        a.push_back("--no-pci");
+    }
+    if (plan.hugepages) {
+        a.push_back("--in-memory");
+        if (d.port.type == config::PortType::memif) a.push_back("--single-file-segments");
+    } else {
+        a.insert(a.end(), {"--no-huge", "--no-shconf", "-m", std::to_string(std::max(needed_mb, 64u))});
+    }
+    const config::Port& p = d.port;
+    const unsigned queues = p.queues != 0 ? p.queues : d.workers;
+    std::string vdev;
+    switch (p.type) {
+        case config::PortType::tap:
+            // A fixed MAC on the kernel's side: peers that outlive us keep their ARP entries and we keep theirs.
+            vdev = "net_tap0,iface=" + p.interface + ",mac=02:53:4c:55:00:02,persist";
+            break;
+        case config::PortType::af_xdp:
+            vdev = "net_af_xdp0,iface=" + p.interface + ",start_queue=0,queue_count=" + std::to_string(queues);
+            if (!p.xdp_program.empty()) vdev += ",xdp_prog=" + p.xdp_program;
+            break;
+        case config::PortType::memif: vdev = "net_memif0"; break;
+        case config::PortType::null: vdev = "net_null0"; break;
+        case config::PortType::ring: vdev = "net_ring0"; break;
+        case config::PortType::pci: break;
+    }
+    if (!vdev.empty()) a.push_back("--vdev=" + vdev + (p.vdev_args.empty() ? "" : "," + p.vdev_args));
+    return plan;
+}
+
+std::expected<void, std::string> start_eal(const EalPlan& plan) {
+    std::vector<std::string> copies = plan.arguments;
+    std::vector<char*> argv;
+    for (auto& s : copies) argv.push_back(s.data());
+    if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0) return {};
+    std::string line;
+    for (const auto& s : plan.arguments) line += " " + s;
+    return std::unexpected(std::string("EAL: ") + rte_strerror(rte_errno) + "; arguments were:" + line);
+}
+
+}  // namespace sluice::port

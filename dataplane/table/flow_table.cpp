@@ -1,0 +1,61 @@
+#include "dataplane/table/flow_table.hpp"
+
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+
+#include <random>
+#include <string>
+
+namespace sluice::table {
+namespace {
+
+rte_hash* make_hash(const std::string& name, std::uint32_t entries, std::uint32_t key_size, int socket) {
+    rte_hash_parameters p{};
+    p.name = name.c_str();
+    p.entries = entries < 64 ? 64 : entries;
+    p.key_len = key_size;
+    p.hash_func = rte_hash_crc;
+    // Strangers choose addresses and ports, so the salt is theirs to guess.
+    p.hash_func_init_val = std::random_device{}();
+    p.socket_id = socket;
+    // Cuckoo displacement alone fills to about 95 %; the extension table takes the rest.
+    p.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE;
+    return rte_hash_create(&p);
+}
+
+Transport* find(const rte_hash* hash, const void* key) noexcept {
+    void* data = nullptr;
+    return rte_hash_lookup_data(hash, key, &data) >= 0 ? static_cast<Transport*>(data) : nullptr;
+}
+
+}  // namespace
+
+TransportTable::TransportTable(const char* name, std::uint32_t transports, int socket)
+    : flows_(make_hash(std::string(name) + "_flow", transports * 4, sizeof(FlowKey), socket)),
+      ufrags_(make_hash(std::string(name) + "_ufrag", transports * 2, sizeof(std::uint64_t), socket)) {}
+
+TransportTable::~TransportTable() {
+    rte_hash_free(flows_);
+    rte_hash_free(ufrags_);
+}
+
+Transport* TransportTable::by_flow(const FlowKey& key) const noexcept { return find(flows_, &key); }
+Transport* TransportTable::by_ufrag(std::uint64_t ufrag) const noexcept { return find(ufrags_, &ufrag); }
+
+bool TransportTable::add_flow(const FlowKey& key, Transport* transport) noexcept {
+    return rte_hash_add_key_data(flows_, &key, transport) == 0;
+}
+
+bool TransportTable::add_ufrag(std::uint64_t ufrag, Transport* transport) noexcept {
+    return rte_hash_add_key_data(ufrags_, &ufrag, transport) == 0;
+}
+
+void TransportTable::remove_flow(const FlowKey& key, const Transport* transport) noexcept {
+    if (by_flow(key) == transport) rte_hash_del_key(flows_, &key);
+}
+
+void TransportTable::remove_ufrag(std::uint64_t ufrag, const Transport* transport) noexcept {
+    if (by_ufrag(ufrag) == transport) rte_hash_del_key(ufrags_, &ufrag);
+}
+
+}  // namespace sluice::table

@@ -1,0 +1,76 @@
+// An opened (plaintext) RTP packet in the history pool of the worker that received it, shared by reference with every
+// worker that has legs of its source. It is written once, before it is published, and read-only from then on.
+//
+// Theory of operation. open writes it out of place, so the RX mbuf never leaves the rx stage. `refs` counts source rings
+// and messages in flight; the last release returns it to its pool from whichever worker that happens on.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/abi/types.hpp"
+#include "dataplane/base/bytes.hpp"
+
+struct rte_mempool;
+
+namespace sluice::table {
+
+struct MediaPacket {
+    static constexpr std::size_t buffer_size = 2048;
+
+    std::atomic<std::uint32_t> refs;
+    std::uint16_t header_length;   // RTP header, CSRCs and extension
+    std::uint16_t payload_length;  // without RTP padding
+    rte_mempool* pool;
+    std::uint64_t source;          // SourceId of the publisher's source
+    std::int64_t index;            // extended sequence number: ROC << 16 | seq
+    std::uint64_t rx_tsc;
+    std::uint32_t timestamp;
+    std::uint8_t payload_index;    // into the source's payload table
+    bool marker;
+    bool keyframe_start;
+    bool frame_start;
+    struct Element {
+        std::uint16_t offset;  // into `data`; 0 = absent
+        std::uint8_t length;
+        std::uint8_t reserved;
+    };
+    std::array<Element, abi::extension_slots> elements;  // by abi::Extension
+    std::uint8_t data[];
+
+    [[nodiscard]] const std::uint8_t* payload() const noexcept { return data + header_length; }
+    [[nodiscard]] ByteView element(abi::Extension e) const noexcept {
+        const Element& x = elements[static_cast<std::size_t>(e)];
+        return x.offset == 0 ? ByteView{} : ByteView{data + x.offset, x.length};
+    }
+    void retain() noexcept { refs.fetch_add(1, std::memory_order_relaxed); }
+};
+
+inline constexpr std::size_t media_packet_room = MediaPacket::buffer_size - sizeof(MediaPacket);
+static_assert(sizeof(MediaPacket) <= 128);
+
+// A fixed pool of media packets. Main creates it; its worker takes from it, any worker gives back.
+class HistoryPool {
+public:
+    // `count` packets with a cache per lcore. Null memory (see valid()) when it does not fit.
+    HistoryPool(const char* name, std::uint32_t count, int socket);
+    ~HistoryPool();
+    HistoryPool(const HistoryPool&) = delete;
+    HistoryPool& operator=(const HistoryPool&) = delete;
+
+    [[nodiscard]] bool valid() const noexcept { return pool_ != nullptr; }
+    // One reference is the caller's. nullptr when the pool is empty.
+    [[nodiscard]] MediaPacket* take() noexcept;
+    [[nodiscard]] std::uint32_t available() const noexcept;
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+
+private:
+    rte_mempool* pool_ = nullptr;
+    std::uint32_t size_ = 0;
+};
+
+// Gives one reference back; the packet must not be touched afterwards.
+void release(MediaPacket* packet) noexcept;
+
+}  // namespace sluice::table

@@ -1,0 +1,42 @@
+#include "dataplane/table/source_view.hpp"
+
+namespace sluice::table {
+
+SourceView::SourceView(abi::SourceId id, std::uint32_t slot_index, std::uint16_t owner_worker, abi::MediaKind media,
+                       std::uint32_t clock_rate)
+    : source(id), slot(slot_index), owner(owner_worker), kind(media), clock(clock_rate) {
+    const std::uint32_t size = media == abi::MediaKind::video ? video_ring : audio_ring;
+    mask = size - 1;
+    ring = std::make_unique<MediaPacket*[]>(size);
+    arrival = std::make_unique<std::uint64_t[]>(size);
+}
+
+SourceView::~SourceView() {
+    clear();
+    delete[] legs;
+}
+
+void SourceView::push(MediaPacket* packet) noexcept {
+    MediaPacket*& slot_packet = ring[head & mask];
+    if (slot_packet != nullptr) release(slot_packet);
+    slot_packet = packet;
+    arrival[static_cast<std::uint64_t>(packet->index) & mask] = head;
+    ++head;
+}
+
+MediaPacket* SourceView::by_index(std::int64_t index) const noexcept {
+    const std::uint64_t position = arrival[static_cast<std::uint64_t>(index) & mask];
+    if (position >= head || head - position > mask + 1) return nullptr;
+    MediaPacket* packet = at(position);
+    return packet != nullptr && packet->index == index ? packet : nullptr;
+}
+
+void SourceView::clear() noexcept {
+    for (std::uint32_t i = 0; i <= mask; ++i) {
+        if (ring[i] != nullptr) release(ring[i]);
+        ring[i] = nullptr;
+    }
+    cursor = head;
+}
+
+}  // namespace sluice::table

@@ -1,0 +1,55 @@
+// What one worker knows of a source: the ring of its packets and the legs that it has of it. The source's own worker has
+// one too, which is its history.
+//
+// Theory of operation. Packets enter the ring in order of arrival; `head` counts them. The legs that are level share the
+// group cursor: fan-out walks from `cursor` to `head` and seals each packet for every leg. The ring is also the history that
+// NACK is answered from: by_index finds a packet by its extended sequence number. A slot's packet is
+// released when the ring comes round to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/abi/types.hpp"
+#include "dataplane/media/sender_clock.hpp"
+#include "dataplane/table/media_packet.hpp"
+
+namespace sluice::table {
+
+struct Leg;
+
+// Owning worker only, except that main allocates and frees it.
+struct SourceView {
+    static constexpr std::uint32_t video_ring = 1024;
+    static constexpr std::uint32_t audio_ring = 256;
+
+    abi::SourceId source{};
+    std::uint32_t slot = 0;       // source slot, the same on every worker
+    std::uint16_t owner = 0;      // the publisher's worker
+    abi::MediaKind kind = abi::MediaKind::none;
+    std::uint32_t mask = 0;
+    std::uint64_t head = 0;
+    std::uint64_t cursor = 0;
+    bool due = false;             // stands in the worker's list of views with packets to fan out
+    std::uint32_t leg_count = 0;
+    std::uint32_t leg_capacity = 0;
+    Leg** legs = nullptr;         // in the order of joining; owned, replaced by a larger one through a command
+    media::SenderClock clock;
+    std::unique_ptr<MediaPacket*[]> ring;
+    std::unique_ptr<std::uint64_t[]> arrival;  // by (index & mask): where in the ring that packet stands
+
+    SourceView(abi::SourceId id, std::uint32_t slot, std::uint16_t owner, abi::MediaKind kind, std::uint32_t clock_rate);
+    ~SourceView();
+    SourceView(const SourceView&) = delete;
+    SourceView& operator=(const SourceView&) = delete;
+
+    // Takes over the caller's reference.
+    void push(MediaPacket* packet) noexcept;
+    [[nodiscard]] MediaPacket* at(std::uint64_t position) const noexcept { return ring[position & mask]; }
+    // The packet with this extended sequence number, or nullptr when the history no longer has it.
+    [[nodiscard]] MediaPacket* by_index(std::int64_t index) const noexcept;
+    // Releases every packet; the view can be freed afterwards.
+    void clear() noexcept;
+};
+
+}  // namespace sluice::table

@@ -1,0 +1,100 @@
+// A transport: one peer's 5-tuples, ICE credentials and SRTP keys, owned by one worker together with all its legs and sources.
+// Main allocates and frees it; between install and retire only its worker touches it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/abi/messages.hpp"
+#include "dataplane/abi/state_segment.hpp"
+#include "dataplane/media/twcc_recorder.hpp"
+#include "dataplane/srtp/srtp.hpp"
+#include "dataplane/wire/udp_template.hpp"
+
+namespace sluice::table {
+
+struct Source;
+struct Leg;
+
+struct IceState {
+    std::uint64_t ufrag = 0;  // 0 = none
+    srtp::HmacSha1Key hmac;
+};
+
+// What every egress packet reads.
+struct alignas(64) TransportHot {
+    wire::UdpTemplate path;        // L2 to L4 headers; empty until there is a path
+    const srtp::TxKey* tx = nullptr;  // null until the handshake is done
+    std::uint16_t max_payload = 0;    // UDP payload that fits the MTU
+    bool has_path = false;
+};
+static_assert(sizeof(TransportHot) == 128);
+
+// Made by main, swapped in by the worker, wiped by main.
+struct TransportKeys {
+    srtp::TxKey tx;
+    srtp::RxKey rx;
+    TransportKeys() = default;
+    ~TransportKeys() {
+        tx.wipe();
+        rx.wipe();
+    }
+};
+
+struct alignas(64) Transport {
+    static constexpr std::size_t max_flows = 4;
+    static constexpr std::size_t max_sources = 16;
+    static constexpr std::size_t max_bindings = 32;
+
+    TransportHot hot;
+    std::unique_ptr<TransportKeys> keys;
+
+    abi::TransportId id{};
+    std::uint32_t slot = 0;
+    std::uint32_t position = 0;  // in the worker's list
+    bool validated = false;
+    srtp::Suite suite = srtp::Suite::none;
+    IceState ice;
+    IceState previous_ice;
+
+    abi::FlowAddress path;             // where egress goes
+    abi::FlowAddress programmed_path;  // what the control plane asked for last
+    std::array<abi::FlowAddress, max_flows> flows{};  // in the flow table, oldest first
+    std::uint8_t flow_count = 0;
+    std::int64_t path_authenticated_ns = 0;  // last authenticated packet on `path`
+    std::int64_t last_seen_ns = 0;           // last authenticated packet or valid check on any flow
+    std::int64_t silent_reported_ns = 0;
+
+    std::uint32_t srtcp_index = 0;
+    srtp::ReplayWindow<128> srtcp_window;
+    std::int64_t next_report_ns = 0;    // RR and transport-cc towards a publisher
+    std::int64_t next_sr_ns = 0;        // SRs towards a viewer
+    std::uint32_t sender_ssrc = 1;
+    std::array<char, 16> cname{};
+    std::uint8_t cname_length = 0;
+
+    abi::ExtensionIds rx_extensions{};
+    std::unique_ptr<media::TwccRecorder> twcc;  // only for transports with a source that wants it
+    struct Binding {
+        std::uint32_t ssrc;
+        bool rtx;
+        Source* source;
+    };
+    std::array<Binding, max_bindings> bindings{};
+    std::uint8_t binding_count = 0;
+    std::array<Source*, max_sources> sources{};
+    std::uint8_t source_count = 0;
+    Leg* first_leg = nullptr;  // list through Leg::next_of_transport
+
+    abi::TransportSlot* counters = nullptr;
+
+    [[nodiscard]] Binding* bound(std::uint32_t ssrc) noexcept {
+        for (std::uint8_t i = 0; i < binding_count; ++i) {
+            if (bindings[i].ssrc == ssrc) return &bindings[i];
+        }
+        return nullptr;
+    }
+};
+
+}  // namespace sluice::table

@@ -1,0 +1,55 @@
+// What main asks of a worker. Main builds everything that needs memory, the worker only links and unlinks, and the same
+// command comes back with whatever main has to free. So a worker neither allocates nor waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "dataplane/table/leg.hpp"
+#include "dataplane/table/source.hpp"
+#include "dataplane/table/transport.hpp"
+
+namespace sluice::worker {
+
+enum class Op : std::uint8_t {
+    install_transport,
+    update_transport,
+    remove_transport,
+    install_source,
+    update_source,
+    remove_source,
+    install_view,
+    remove_view,
+    set_interest,
+    install_leg,
+    update_leg,   // also moves it to another view, or to none
+    remove_leg,
+    request_keyframe,
+};
+
+struct Command {
+    Op op{};
+    std::uint64_t token = 0;  // main's transaction
+    table::Transport* transport = nullptr;
+    table::Source* source = nullptr;
+    table::SourceView* view = nullptr;
+    table::Leg* leg = nullptr;
+    std::uint64_t interest = 0;
+
+    // update_transport: prepared by main. `keys` holds the old ones on the way back.
+    abi::TransportSpec transport_spec;
+    table::IceState ice;
+    table::IceState previous_ice;
+    std::unique_ptr<table::TransportKeys> keys;
+    std::unique_ptr<media::TwccRecorder> twcc;
+    // update_source, update_leg
+    abi::SourceSpec source_spec;
+    abi::LegSpec leg_spec;
+    // A longer list for the view that the leg joins; the old list on the way back.
+    std::unique_ptr<table::Leg*[]> legs;
+    std::uint32_t leg_capacity = 0;
+    // Keeps alive what the worker lets go of; dropped when main frees the command.
+    std::shared_ptr<const void> garbage;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,89 @@
+// Frames on their way out: UDP headers, checksums, and the tx batch.
+
+#include <rte_mbuf.h>
+
+#include "dataplane/worker/worker.hpp"
+
+namespace sluice::worker {
+
+void Worker::finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept {
+    auto* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+    path.stamp(frame, udp_payload);
+    mbuf->data_len = static_cast<std::uint16_t>(path.header_length() + udp_payload);
+    mbuf->pkt_len = mbuf->data_len;
+    if (config_.port->offloads_udp_checksum()) {
+        path.set_offload_checksum(frame, udp_payload);
+        mbuf->l2_len = path.l2_length();
+        mbuf->l3_len = path.l3_length();
+        mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (path.is_v6() ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+    } else {
+        path.fill_udp_checksum(frame, udp_payload);
+    }
+}
+
+void Worker::queue_tx(rte_mbuf* mbuf) noexcept {
+    tx_[tx_count_++] = mbuf;
+    if (tx_count_ == tx_batch) flush_tx();
+}
+
+void Worker::flush_tx() noexcept {
+    if (tx_count_ == 0) return;
+    StageTimer timer(*this, Stage::tx);
+    timer.packets = tx_count_;
+    std::uint64_t bytes = 0;
+    for (std::uint16_t i = 0; i < tx_count_; ++i) bytes += tx_[i]->pkt_len;
+    std::uint16_t sent = 0;
+    // A full ring drains while we try again; bounded, so that a dead port cannot hold the worker.
+    for (int tries = 0; sent < tx_count_ && tries < 64; ++tries) {
+        sent = static_cast<std::uint16_t>(
+            sent + config_.port->transmit(tx_.data() + sent, static_cast<std::uint16_t>(tx_count_ - sent)));
+    }
+    for (std::uint16_t i = sent; i < tx_count_; ++i) {
+        bytes -= tx_[i]->pkt_len;
+        rte_pktmbuf_free(tx_[i]);
+    }
+    if (sent < tx_count_) drop(DropReason::tx_ring_full, tx_count_ - sent);
+    counters_->tx_packets += sent;
+    counters_->tx_bytes += bytes;
+    tx_count_ = 0;
+}
+
+void Worker::send_mbuf(table::Transport& t, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept {
+    finish_udp(t.hot.path, mbuf, udp_payload);
+    ++t.counters->tx_packets;
+    t.counters->tx_bytes += mbuf->pkt_len;
+    queue_tx(mbuf);
+}
+
+void Worker::send_datagram(const wire::UdpTemplate& path, ByteView payload) noexcept {
+    if (payload.size() + path.header_length() - path.l2_length() > config_.mtu) return drop(DropReason::tx_over_mtu);
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
+    if (mbuf == nullptr) return drop(DropReason::tx_pool_empty);
+    std::memcpy(rte_pktmbuf_mtod(mbuf, std::uint8_t*) + path.header_length(), payload.data(), payload.size());
+    finish_udp(path, mbuf, static_cast<std::uint16_t>(payload.size()));
+    queue_tx(mbuf);
+}
+
+void Worker::send_rtcp(table::Transport& t, ByteView plaintext) noexcept {
+    if (!t.hot.has_path) return drop(DropReason::tx_no_path);
+    if (t.hot.tx == nullptr || plaintext.empty()) return;
+    const std::size_t sealed_size = plaintext.size() + srtp::rtcp_overhead(t.suite);
+    if (sealed_size > t.hot.max_payload) return drop(DropReason::tx_over_mtu);
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
+    if (mbuf == nullptr) return drop(DropReason::tx_pool_empty);
+    // Reserved before used: a data plane after us starts at the reservation.
+    const std::uint32_t index = t.srtcp_index++;
+    if (index >= t.counters->srtcp_reserved.load(std::memory_order_relaxed)) {
+        t.counters->srtcp_reserved.store(index + abi::reservation_step, std::memory_order_release);
+    }
+    std::uint8_t* payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();
+    std::memcpy(payload, plaintext.data(), plaintext.size());
+    const std::size_t sealed = engine_->sealer().seal_rtcp(*t.hot.tx, payload, plaintext.size(), index);
+    if (sealed == 0) {
+        rte_pktmbuf_free(mbuf);
+        return;
+    }
+    send_mbuf(t, mbuf, static_cast<std::uint16_t>(sealed));
+}
+
+}  // namespace sluice::worker

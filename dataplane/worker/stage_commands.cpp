@@ -1,0 +1,234 @@
+// Main's commands: link and unlink what main has built. Whatever is to be freed goes back with the command.
+
+#include "dataplane/worker/worker.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::worker {
+
+bool Worker::stage_commands() noexcept {
+    Command* commands[burst];
+    const std::size_t count = config_.commands->pop_burst(commands);
+    if (count == 0) return false;
+    StageTimer timer(*this, Stage::commands);
+    timer.packets = count;
+    for (std::size_t i = 0; i < count; ++i) {
+        apply(*commands[i]);
+        // Main never has more commands under way than the done ring holds.
+        (void)config_.done->push(commands[i]);
+    }
+    counters_->commands += count;
+    return true;
+}
+
+void Worker::apply(Command& c) noexcept {
+    switch (c.op) {
+        case Op::install_transport: return install_transport(c);
+        case Op::update_transport: return update_transport(c);
+        case Op::remove_transport: return remove_transport(*c.transport);
+        case Op::install_source: return install_source(c);
+        case Op::update_source: return update_source(c);
+        case Op::remove_source: return remove_source(*c.source);
+        case Op::install_view:
+            views_[c.view->slot] = c.view;
+            if (c.view->owner == config_.id && sources_[c.view->slot] != nullptr) sources_[c.view->slot]->view = c.view;
+            return;
+        case Op::remove_view:
+            if (c.view->due) std::erase(due_, c.view);
+            c.view->due = false;
+            if (sources_[c.view->slot] != nullptr && sources_[c.view->slot]->view == c.view) sources_[c.view->slot]->view = nullptr;
+            views_[c.view->slot] = nullptr;
+            c.view->clear();
+            return;
+        case Op::set_interest: c.source->interested = c.interest; return;
+        case Op::install_leg: {
+            table::Leg& leg = *c.leg;
+            leg.hot.rewriter.start(c.leg_spec.start_index, c.leg_spec.start_timestamp);
+            leg.hot.transport = c.transport;
+            leg.next_of_transport = c.transport->first_leg;
+            c.transport->first_leg = &leg;
+            apply_leg_spec(leg, c.leg_spec);
+            attach(leg, c);
+            leg.counters->id.store(static_cast<std::uint64_t>(leg.id), std::memory_order_release);
+            ++counters_->legs;
+            return;
+        }
+        case Op::update_leg:
+            apply_leg_spec(*c.leg, c.leg_spec);
+            if (c.leg->view != c.view) {
+                detach(*c.leg);
+                attach(*c.leg, c);
+            }
+            return;
+        case Op::remove_leg: {
+            table::Leg& leg = *c.leg;
+            detach(leg);
+            for (table::Leg** at = &leg.hot.transport->first_leg; *at != nullptr; at = &(*at)->next_of_transport) {
+                if (*at == &leg) {
+                    *at = leg.next_of_transport;
+                    break;
+                }
+            }
+            leg.counters->id.store(0, std::memory_order_release);
+            --counters_->legs;
+            return;
+        }
+        case Op::request_keyframe: c.source->keyframes.request(); return;
+    }
+}
+
+void Worker::install_transport(Command& c) noexcept {
+    table::Transport& t = *c.transport;
+    t.position = static_cast<std::uint32_t>(transports_.size());
+    transports_.push_back(&t);
+    t.last_seen_ns = now_ns_;
+    update_transport(c);
+    t.counters->id.store(static_cast<std::uint64_t>(t.id), std::memory_order_release);
+}
+
+void Worker::update_transport(Command& c) noexcept {
+    table::Transport& t = *c.transport;
+    const abi::TransportSpec& spec = c.transport_spec;
+    if (t.ice.ufrag != c.ice.ufrag && t.ice.ufrag != 0 && t.ice.ufrag != c.previous_ice.ufrag) table_.remove_ufrag(t.ice.ufrag, &t);
+    if (t.previous_ice.ufrag != 0 && t.previous_ice.ufrag != c.ice.ufrag && t.previous_ice.ufrag != c.previous_ice.ufrag) {
+        table_.remove_ufrag(t.previous_ice.ufrag, &t);
+    }
+    t.ice = c.ice;
+    t.previous_ice = c.previous_ice;
+    if (t.ice.ufrag != 0) table_.add_ufrag(t.ice.ufrag, &t);
+    if (t.previous_ice.ufrag != 0) table_.add_ufrag(t.previous_ice.ufrag, &t);
+    t.validated = (spec.flags & abi::transport_validated) != 0;
+    t.rx_extensions = spec.rx_extensions;
+    t.sender_ssrc = spec.sender_ssrc;
+    t.cname = spec.cname;
+    t.cname_length = static_cast<std::uint8_t>(strnlen(spec.cname.data(), spec.cname.size()));
+    if (c.keys != nullptr) {
+        std::swap(t.keys, c.keys);
+        t.suite = static_cast<srtp::Suite>(spec.suite);
+        t.hot.tx = &t.keys->tx;
+        t.srtcp_window.reset();
+        if (spec.srtcp_start > t.srtcp_index) t.srtcp_index = spec.srtcp_start;
+    }
+    if (c.twcc != nullptr && t.twcc == nullptr) std::swap(t.twcc, c.twcc);
+    // Only a path that the control plane newly asks for: what a worker learned since is younger than a repetition.
+    if (!spec.path.empty() && (spec.path != t.programmed_path || !t.hot.has_path)) {
+        t.programmed_path = spec.path;
+        learn_flow(t, spec.path);
+        set_path(t, spec.path);
+    }
+}
+
+void Worker::remove_transport(table::Transport& t) noexcept {
+    t.counters->id.store(0, std::memory_order_release);
+    for (std::uint8_t i = 0; i < t.flow_count; ++i) table_.remove_flow(table::key_of(t.flows[i]), &t);
+    if (t.ice.ufrag != 0) table_.remove_ufrag(t.ice.ufrag, &t);
+    if (t.previous_ice.ufrag != 0) table_.remove_ufrag(t.previous_ice.ufrag, &t);
+    table::Transport* last = transports_.back();
+    transports_[t.position] = last;
+    last->position = t.position;
+    transports_.pop_back();
+}
+
+void Worker::install_source(Command& c) noexcept {
+    table::Source& s = *c.source;
+    table::Transport& t = *c.transport;
+    sources_[s.slot] = &s;
+    s.view = views_[s.slot];
+    t.sources[t.source_count++] = &s;  // main has checked the bound
+    update_source(c);
+    s.counters->id.store(static_cast<std::uint64_t>(s.id), std::memory_order_release);
+}
+
+void Worker::update_source(Command& c) noexcept {
+    table::Source& s = *c.source;
+    table::Transport& t = *s.transport;
+    const std::uint32_t ssrc = s.spec.ssrc;
+    const std::uint32_t rtx_ssrc = s.spec.rtx_ssrc;
+    s.spec = c.source_spec;
+    // What was learned stays, unless the control plane names another.
+    if (s.spec.ssrc == 0) s.spec.ssrc = ssrc;
+    if (s.spec.rtx_ssrc == 0) s.spec.rtx_ssrc = rtx_ssrc;
+    bind(t, s, s.spec.ssrc, false);
+    bind(t, s, s.spec.rtx_ssrc, true);
+    if (s.window.empty() && s.spec.rx_index > s.rx_index_hint) s.rx_index_hint = s.spec.rx_index;
+    if (s.rtx_window.empty() && s.spec.rtx_rx_index > s.rtx_rx_index_hint) s.rtx_rx_index_hint = s.spec.rtx_rx_index;
+    s.counters->ssrc = s.spec.ssrc;
+    s.counters->rtx_ssrc = s.spec.rtx_ssrc;
+    if (c.twcc != nullptr && t.twcc == nullptr) std::swap(t.twcc, c.twcc);
+}
+
+void Worker::bind(table::Transport& t, table::Source& s, std::uint32_t ssrc, bool rtx) noexcept {
+    if (ssrc == 0) return;
+    for (std::uint8_t i = 0; i < t.binding_count; ++i) {
+        auto& b = t.bindings[i];
+        if (b.source == &s && b.rtx == rtx) {
+            b.ssrc = ssrc;
+            return;
+        }
+    }
+    if (t.binding_count < table::Transport::max_bindings) t.bindings[t.binding_count++] = {ssrc, rtx, &s};
+}
+
+void Worker::unbind(table::Transport& t, const table::Source& s) noexcept {
+    std::uint8_t kept = 0;
+    for (std::uint8_t i = 0; i < t.binding_count; ++i) {
+        if (t.bindings[i].source != &s) t.bindings[kept++] = t.bindings[i];
+    }
+    t.binding_count = kept;
+}
+
+void Worker::remove_source(table::Source& s) noexcept {
+    table::Transport& t = *s.transport;
+    s.counters->id.store(0, std::memory_order_release);
+    unbind(t, s);
+    for (std::uint8_t i = 0; i < t.source_count; ++i) {
+        if (t.sources[i] != &s) continue;
+        t.sources[i] = t.sources[--t.source_count];
+        break;
+    }
+    sources_[s.slot] = nullptr;
+}
+
+void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept {
+    leg.hot.ssrc = spec.ssrc;
+    leg.hot.paused = (spec.flags & abi::leg_paused) != 0;
+    leg.hot.payloads = spec.payloads;
+    leg.rtx_ssrc = spec.rtx_ssrc;
+    leg.clock_rate = spec.clock_rate;
+    leg.extensions = spec.tx_extensions;
+    leg.mid = spec.mid;
+    leg.mid_length = spec.mid_length < abi::max_mid ? spec.mid_length : static_cast<std::uint8_t>(abi::max_mid);
+    leg.kind = spec.kind;
+}
+
+// Joins the view that the command names (or none), with the longer list that main may have sent along.
+void Worker::attach(table::Leg& leg, Command& c) noexcept {
+    leg.view = c.view;
+    leg.counters->source = c.view == nullptr ? 0 : static_cast<std::uint64_t>(c.view->source);
+    if (c.view == nullptr) return;
+    table::SourceView& view = *c.view;
+    if (c.legs != nullptr && c.leg_capacity > view.leg_capacity) {
+        std::copy_n(view.legs, view.leg_count, c.legs.get());
+        table::Leg** old = view.legs;
+        view.legs = c.legs.release();
+        c.legs.reset(old);
+        view.leg_capacity = c.leg_capacity;
+    }
+    leg.position = view.leg_count;
+    view.legs[view.leg_count++] = &leg;
+    leg.hot.switching = true;
+    leg.hot.awaiting_keyframe = view.kind == abi::MediaKind::video;
+    if (leg.hot.awaiting_keyframe) request_keyframe(view);
+}
+
+void Worker::detach(table::Leg& leg) noexcept {
+    if (leg.view == nullptr) return;
+    table::SourceView& view = *leg.view;
+    table::Leg* last = view.legs[--view.leg_count];
+    view.legs[leg.position] = last;
+    last->position = leg.position;
+    leg.view = nullptr;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,49 @@
+// Messages from the other workers.
+
+#include <rte_mbuf.h>
+
+#include "dataplane/worker/worker.hpp"
+
+namespace sluice::worker {
+
+void Worker::view_packet(table::SourceView& view, table::MediaPacket* packet) noexcept {
+    view.push(packet);
+    if (view.due) return;
+    view.due = true;
+    due_.push_back(&view);
+}
+
+bool Worker::stage_cross() noexcept {
+    bool worked = false;
+    for (const Peer& peer : config_.peers) {
+        if (peer.in == nullptr) continue;
+        CrossMessage messages[burst];
+        const std::size_t count = peer.in->pop_burst(messages);
+        worked |= count != 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const CrossMessage& m = messages[i];
+            if (m.kind == CrossKind::datagram) {
+                frame_received(m.datagram, iteration_tsc_);
+                continue;
+            }
+            if (m.kind == CrossKind::keyframe_request) {
+                table::Source* s = sources_[m.slot];
+                if (s != nullptr && static_cast<std::uint64_t>(s->id) == m.source) s->keyframes.request();
+                continue;
+            }
+            table::SourceView* view = views_[m.slot];
+            const bool current = view != nullptr && static_cast<std::uint64_t>(view->source) == m.source;
+            if (m.kind == CrossKind::sender_report) {
+                if (current) view->clock.on_sender_report(m.ntp, m.rtp_timestamp, m.arrival_ns);
+            } else if (current) {
+                if (!view->clock.has_sender_report()) view->clock.on_packet(m.packet->timestamp, now_ns_, unix_ns());
+                view_packet(*view, m.packet);
+            } else {
+                release(m.packet);
+            }
+        }
+    }
+    return worked;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,155 @@
+// SRTCP from both sides: sender reports and BYE of publishers; receiver reports, NACK, PLI, FIR and REMB of viewers.
+
+#include "dataplane/media/sender_clock.hpp"
+#include "dataplane/wire/rtcp.hpp"
+#include "dataplane/wire/rtcp_feedback.hpp"
+#include "dataplane/wire/rtcp_reports.hpp"
+#include "dataplane/worker/worker.hpp"
+
+namespace sluice::worker {
+
+table::Leg* Worker::leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx) noexcept {
+    for (table::Leg* leg = t.first_leg; leg != nullptr; leg = leg->next_of_transport) {
+        if (leg->hot.ssrc == ssrc) return leg;
+        if (leg->rtx_ssrc == ssrc && ssrc != 0) {
+            if (rtx != nullptr) *rtx = true;
+            return leg;
+        }
+    }
+    return nullptr;
+}
+
+void Worker::stage_rtcp(const Datagram& datagram) noexcept {
+    StageTimer timer(*this, Stage::rtcp);
+    timer.packets = 1;
+    table::Transport* t = table_.by_flow(datagram.key);
+    if (t == nullptr) return drop(DropReason::rtp_unknown_flow);
+    if (t->keys == nullptr) return drop(DropReason::rtp_no_keys);
+    if (datagram.bytes.size() > rtcp_plain_.size()) return drop(DropReason::rtcp_malformed);
+    const auto opened = engine_->opener().open_rtcp(t->keys->rx, datagram.bytes, rtcp_plain_.data());
+    if (!opened) {
+        ++t->counters->auth_failures;
+        return drop(opened.error() == srtp::OpenError::too_short ? DropReason::rtcp_malformed : DropReason::srtcp_auth);
+    }
+    if (!t->srtcp_window.check(opened->index)) {
+        ++t->counters->replays;
+        return drop(DropReason::srtcp_replay);
+    }
+    t->srtcp_window.commit(opened->index);
+    authenticated(*t, datagram);
+    auto reader = wire::RtcpReader::parse({rtcp_plain_.data(), opened->len});
+    if (!reader) return drop(DropReason::rtcp_malformed);
+    bool clean = true;
+    while (const auto packet = reader->next()) {
+        switch (packet->type) {
+            case wire::RtcpType::sender_report: {
+                const auto info = wire::read_sender_info(*packet);
+                clean &= info.has_value();
+                if (info) sender_report(*t, packet->sender_ssrc, info->ntp, info->rtp_timestamp);
+                [[fallthrough]];
+            }
+            case wire::RtcpType::receiver_report:
+                clean &= wire::for_each_report_block(*packet, [&](const wire::ReportBlock& block) {
+                             table::Leg* leg = leg_of(*t, block.ssrc);
+                             if (leg == nullptr || leg->hot.ssrc != block.ssrc) return;
+                             leg->counters->fraction_lost = block.fraction_lost;
+                             leg->counters->cumulative_lost = static_cast<std::uint32_t>(block.cumulative_lost);
+                             leg->counters->jitter = block.jitter;
+                             if (leg->view == nullptr || block.last_sr == 0) return;
+                             if (const auto times = leg->view->clock.at(now_ns_)) {
+                                 const std::int64_t rtt = media::round_trip_ns(media::ntp_middle(times->ntp), block.last_sr,
+                                                                               block.delay_since_last_sr);
+                                 if (rtt <= 0) return;
+                                 leg->rtt_ns = rtt;
+                                 leg->counters->rtt_us = static_cast<std::uint32_t>(rtt / 1000);
+                                 t->counters->rtt_us = leg->counters->rtt_us;
+                             }
+                         }).has_value();
+                break;
+            case wire::RtcpType::transport_feedback:
+                if (packet->count == wire::rtpfb_nack) {
+                    table::Leg* leg = leg_of(*t, wire::feedback_media_ssrc(*packet));
+                    clean &= wire::for_each_nack(*packet, [&](std::uint16_t sequence) {
+                                 if (leg != nullptr) viewer_nack(*leg, sequence);
+                             }).has_value();
+                }
+                break;
+            case wire::RtcpType::payload_feedback:
+                if (packet->count == wire::psfb_pli) {
+                    const auto ssrc = wire::read_pli(*packet);
+                    clean &= ssrc.has_value();
+                    table::Leg* leg = ssrc ? leg_of(*t, *ssrc) : nullptr;
+                    if (leg != nullptr && leg->view != nullptr) {
+                        ++leg->counters->keyframe_requests;
+                        request_keyframe(*leg->view);
+                    }
+                } else if (packet->count == wire::psfb_fir) {
+                    clean &= wire::for_each_fir(*packet, [&](std::uint32_t ssrc, std::uint8_t command) {
+                                 table::Leg* leg = leg_of(*t, ssrc);
+                                 if (leg == nullptr || leg->view == nullptr) return;
+                                 if (leg->seen_fir && leg->last_fir_sequence == command) return;  // the same request again
+                                 leg->seen_fir = true;
+                                 leg->last_fir_sequence = command;
+                                 ++leg->counters->keyframe_requests;
+                                 request_keyframe(*leg->view);
+                             }).has_value();
+                } else if (const auto remb = wire::read_remb(*packet)) {
+                    for (std::size_t i = 0; i < remb->source_count(); ++i) {
+                        if (table::Leg* leg = leg_of(*t, remb->source(i))) leg->counters->remb_bps = remb->bitrate;
+                    }
+                }
+                break;
+            case wire::RtcpType::bye:
+                clean &= wire::for_each_bye(*packet, [&](std::uint32_t ssrc) {
+                             const auto* binding = t->bound(ssrc);
+                             if (binding == nullptr || binding->rtx) return;
+                             Event event;
+                             event.kind = EventKind::bye;
+                             event.id = static_cast<std::uint64_t>(binding->source->id);
+                             emit(event);
+                         }).has_value();
+                break;
+            default: break;
+        }
+    }
+    if (!clean) drop(DropReason::rtcp_malformed);
+}
+
+void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept {
+    const auto* binding = t.bound(ssrc);
+    if (binding == nullptr || binding->rtx) return;
+    table::Source& s = *binding->source;
+    s.stats.on_sender_report(ntp, now_ns_);
+    if (s.view != nullptr) s.view->clock.on_sender_report(ntp, rtp_ts, now_ns_);
+    for (std::uint64_t rest = s.interested; rest != 0; rest &= rest - 1) {
+        CrossMessage message{};
+        message.kind = CrossKind::sender_report;
+        message.slot = s.slot;
+        message.source = static_cast<std::uint64_t>(s.id);
+        message.ntp = ntp;
+        message.arrival_ns = now_ns_;
+        message.rtp_timestamp = rtp_ts;
+        (void)config_.peers[static_cast<std::size_t>(__builtin_ctzll(rest))].out->push(message);
+    }
+}
+
+void Worker::viewer_nack(table::Leg& leg, std::uint16_t sequence) noexcept {
+    ++leg.counters->nacks;
+    resend(leg, sequence);
+}
+
+void Worker::request_keyframe(table::SourceView& view) noexcept {
+    if (view.kind != abi::MediaKind::video) return;
+    if (view.owner == config_.id) {
+        table::Source* s = sources_[view.slot];
+        if (s != nullptr && s->id == view.source) s->keyframes.request();
+        return;
+    }
+    CrossMessage message{};
+    message.kind = CrossKind::keyframe_request;
+    message.slot = view.slot;
+    message.source = static_cast<std::uint64_t>(view.source);
+    (void)config_.peers[view.owner].out->push(message);
+}
+
+}  // namespace sluice::worker

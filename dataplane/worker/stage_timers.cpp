@@ -1,0 +1,117 @@
+// What is due by time: NACK, keyframe requests, receiver reports and transport-wide feedback towards publishers; sender reports
+// towards viewers; silence. Publishers are looked at on every tick, viewers in turn, so that each comes up every 100 ms.
+
+#include "dataplane/wire/rtcp_writer.hpp"
+#include "dataplane/wire/twcc.hpp"
+#include "dataplane/worker/worker.hpp"
+
+namespace sluice::worker {
+namespace {
+
+constexpr std::int64_t report_interval_ns = 100'000'000;   // RR towards publishers; transport-cc comes by its recorder's own cadence
+constexpr std::int64_t sr_interval_ns = 1'000'000'000;     // SR towards viewers
+constexpr std::int64_t silence_ns = 10'000'000'000;
+constexpr std::int64_t silence_repeat_ns = 5'000'000'000;
+constexpr std::uint32_t ticks_per_round = 20;              // 5 ms ticks: every transport each 100 ms
+
+}  // namespace
+
+void Worker::stage_timers() noexcept {
+    const auto count = static_cast<std::uint32_t>(transports_.size());
+    counters_->history_free = history_.available();
+    counters_->transports = count;
+    if (count == 0) return;
+    StageTimer timer(*this, Stage::timers);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (transports_[i]->source_count != 0) publisher_timers(*transports_[i]);
+    }
+    const std::uint32_t turn = (count + ticks_per_round - 1) / ticks_per_round;
+    for (std::uint32_t i = 0; i < turn; ++i) {
+        if (timer_cursor_ >= count) timer_cursor_ = 0;
+        viewer_timers(*transports_[timer_cursor_++]);
+        ++timer.packets;
+    }
+}
+
+void Worker::publisher_timers(table::Transport& t) noexcept {
+    if (t.hot.tx == nullptr || !t.hot.has_path) return;
+    std::array<std::uint8_t, 1100> buffer;
+    wire::RtcpWriter out(buffer);
+    const bool report = now_ns_ >= t.next_report_ns;
+    const std::string_view cname{t.cname.data(), t.cname_length};
+    if (report) {
+        t.next_report_ns = now_ns_ + report_interval_ns;
+        std::array<wire::ReportBlock, 31> blocks;
+        std::size_t count = 0;
+        for (std::uint8_t i = 0; i < t.source_count && count < blocks.size(); ++i) {
+            table::Source& s = *t.sources[i];
+            if (!s.stats.active() || s.spec.ssrc == 0) continue;
+            blocks[count++] = s.stats.report(s.spec.ssrc, now_ns_);
+        }
+        if (count != 0 && out.receiver_report(t.sender_ssrc, {blocks.data(), count}) && !cname.empty()) {
+            (void)out.sdes_cname(t.sender_ssrc, cname);
+        }
+    }
+    for (std::uint8_t i = 0; i < t.source_count; ++i) {
+        table::Source& s = *t.sources[i];
+        if (s.spec.ssrc == 0) continue;
+        if (s.spec.flags & abi::source_nack) {
+            std::array<std::uint16_t, 64> missing;
+            if (const std::size_t n = s.nack.collect(now_ns_, s.rtt_ns, missing); n != 0) {
+                if (out.nack(t.sender_ssrc, s.spec.ssrc, {missing.data(), n})) s.counters->nacks_sent += n;
+            }
+        }
+        if ((s.spec.flags & (abi::source_pli | abi::source_fir)) && s.keyframes.poll(now_ns_, s.rtt_ns)) {
+            ++s.counters->keyframe_requests;
+            if (s.spec.flags & abi::source_pli) {
+                (void)out.pli(t.sender_ssrc, s.spec.ssrc);
+            } else {
+                const wire::FirEntry entry{s.spec.ssrc, ++s.fir_sequence};
+                (void)out.fir(t.sender_ssrc, {&entry, 1});
+            }
+        }
+    }
+    if (out.size() != 0) send_rtcp(t, out.finish());
+
+    std::array<wire::TwccArrival, media::TwccRecorder::ring_size> arrivals;
+    while (t.twcc != nullptr && t.twcc->due(now_ns_)) {
+        const auto batch = t.twcc->pending(arrivals);
+        const wire::TwccFeedbackWriter writer{t.sender_ssrc, t.sources[0]->spec.ssrc, batch.feedback_count};
+        const auto written = writer.write(buffer, batch.base_seq, batch.arrivals);
+        if (!written) break;
+        t.twcc->reported(written->arrivals, now_ns_);
+        send_rtcp(t, {buffer.data(), written->bytes});
+    }
+}
+
+void Worker::viewer_timers(table::Transport& t) noexcept {
+    if (t.validated && now_ns_ - t.last_seen_ns > silence_ns && now_ns_ - t.silent_reported_ns > silence_repeat_ns) {
+        t.silent_reported_ns = now_ns_;
+        Event event;
+        event.kind = EventKind::silent;
+        event.id = static_cast<std::uint64_t>(t.id);
+        event.silent_ms = static_cast<std::uint32_t>((now_ns_ - t.last_seen_ns) / 1'000'000);
+        emit(event);
+    }
+    if (t.first_leg == nullptr || now_ns_ < t.next_sr_ns) return;
+    t.next_sr_ns = now_ns_ + sr_interval_ns;
+    std::array<std::uint8_t, 1100> buffer;
+    wire::RtcpWriter out(buffer);
+    const std::string_view cname{t.cname.data(), t.cname_length};
+    for (table::Leg* leg = t.first_leg; leg != nullptr; leg = leg->next_of_transport) {
+        if (leg->view == nullptr || leg->hot.packets == 0 || leg->hot.switching) continue;
+        const auto times = leg->view->clock.for_leg(now_ns_, leg->hot.rewriter.ts_delta());
+        if (!times) continue;
+        const wire::SenderInfo info{times->ntp, times->rtp_ts, static_cast<std::uint32_t>(leg->hot.packets),
+                                    static_cast<std::uint32_t>(leg->hot.octets)};
+        if (!out.sender_report(leg->hot.ssrc, info) || !out.sdes_cname(leg->hot.ssrc, cname)) {
+            if (out.size() != 0) send_rtcp(t, out.finish());
+            out = wire::RtcpWriter(buffer);
+            (void)out.sender_report(leg->hot.ssrc, info);
+            (void)out.sdes_cname(leg->hot.ssrc, cname);
+        }
+    }
+    if (out.size() != 0) send_rtcp(t, out.finish());
+}
+
+}  // namespace sluice::worker

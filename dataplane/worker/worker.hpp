@@ -1,0 +1,243 @@
+// A worker: one core, one queue pair, one UDP port, and everything that happens per packet.
+//
+// Theory of operation. One iteration: rx burst -> L2/L3/L4 checks -> demux by first byte (RFC 7983) -> {stun | punt | srtcp |
+// srtp}; opened packets go into source views and, as one pointer, to each other worker that has legs; then messages from
+// other workers, injected packets, commands, fan-out of the views that are due, timers, tx flush. Run to completion, share
+// nothing: other threads reach it only through SPSC rings. Nothing here allocates, locks, logs or makes a system call, except the
+// PMD and the idle back-off.
+//
+// The stages are member functions spread over stage_*.cpp, one concept a file.
+//
+// Thread: constructed by main before the worker runs; run()/iterate() by the owning worker only.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/abi/packet_ring.hpp"
+#include "dataplane/abi/state_segment.hpp"
+#include "dataplane/base/ip_address.hpp"
+#include "dataplane/base/spsc_ring.hpp"
+#include "dataplane/base/tsc_clock.hpp"
+#include "dataplane/port/port_io.hpp"
+#include "dataplane/table/flow_table.hpp"
+#include "dataplane/table/media_packet.hpp"
+#include "dataplane/wire/responder.hpp"
+#include "dataplane/wire/rtp.hpp"
+#include "dataplane/wire/stun.hpp"
+#include "dataplane/wire/stun_writer.hpp"
+#include "dataplane/wire/udp_frame.hpp"
+#include "dataplane/worker/command.hpp"
+#include "dataplane/worker/cross_message.hpp"
+#include "dataplane/worker/event.hpp"
+#include "dataplane/worker/token_bucket.hpp"
+
+struct rte_mempool;
+
+namespace sluice::worker {
+
+using abi::DropReason;
+using abi::Stage;
+
+enum class PollMode : std::uint8_t { busy, adaptive };
+
+using CrossRing = SpscRing<CrossMessage>;
+using CommandRing = SpscRing<Command*>;
+using EventRing = SpscRing<Event>;
+
+// The two directions of what this worker and another exchange. Null towards itself.
+struct Peer {
+    CrossRing* in = nullptr;
+    CrossRing* out = nullptr;
+};
+
+struct WorkerConfig {
+    std::uint16_t id = 0;
+    std::uint16_t workers = 1;
+    int socket = 0;                   // NUMA node, -1 any
+    PollMode poll = PollMode::adaptive;
+    bool allow_plaintext = false;
+    bool answer_local = false;        // ARP, ND and ICMP are ours (tap and ring ports)
+    std::uint16_t port_index = 0;
+    std::uint16_t first_udp_port = 7882;
+    std::uint16_t mtu = 1500;
+    Mac mac;
+    std::array<IpAddress, 2> addresses;  // v4, v6; unspecified = none
+    std::uint32_t max_transports = 0;
+    std::uint32_t max_sources = 0;
+    std::uint32_t history_packets = 0;
+    srtp::Backend sealer = srtp::Backend::ipsec_mb;
+    TscClock clock;
+    port::PortIo* port = nullptr;
+    rte_mempool* tx_pool = nullptr;   // this worker's own, so that fast free is legal
+    abi::WorkerBlock* counters = nullptr;
+    void* stun_ring = nullptr;        // PacketRing memory, abi::RingLayout::slots each
+    void* dtls_ring = nullptr;
+    void* inject_ring = nullptr;
+    CommandRing* commands = nullptr;  // main -> worker
+    CommandRing* done = nullptr;      // worker -> main
+    EventRing* events = nullptr;      // worker -> main
+    std::vector<Peer> peers;          // by worker id
+};
+
+class Worker {
+public:
+    explicit Worker(WorkerConfig config);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    // False when memory or the sealer could not be had; `why()` then says what.
+    [[nodiscard]] bool valid() const noexcept { return why_ == nullptr; }
+    [[nodiscard]] const char* why() const noexcept { return why_ == nullptr ? "" : why_; }
+
+    void run(const std::atomic<bool>& stop) noexcept;
+    // One turn; true if it found anything to do.
+    bool iterate() noexcept;
+
+    [[nodiscard]] const WorkerConfig& config() const noexcept { return config_; }
+
+private:
+    static constexpr std::uint16_t burst = 32;
+    static constexpr std::uint16_t tx_batch = 64;
+
+    // A received datagram on its way through the stages.
+    struct Datagram {
+        ByteView bytes;
+        const wire::UdpDatagram* frame;
+        table::FlowKey key;
+        std::uint64_t rx_tsc;
+    };
+
+    // stage_rx.cpp
+    bool stage_receive() noexcept;
+    void frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept;
+    void answer_locally(ByteView frame) noexcept;
+    void demux(const Datagram& datagram) noexcept;
+    [[nodiscard]] abi::FlowAddress flow_of(const Datagram& datagram) const noexcept;
+    [[nodiscard]] bool ours(const IpAddress& address) const noexcept;
+    // stage_stun.cpp
+    void stage_stun(const Datagram& datagram) noexcept;
+    void stage_dtls(const Datagram& datagram) noexcept;
+    void punt(abi::PuntClass punt_class, const table::Transport* transport, const Datagram& datagram) noexcept;
+    bool stage_inject() noexcept;
+    void answer_check(const wire::StunView& check, const table::IceState& ice, const Datagram& datagram) noexcept;
+    // paths.cpp
+    void learn_flow(table::Transport& t, const abi::FlowAddress& flow) noexcept;
+    void switch_path(table::Transport& t, const abi::FlowAddress& flow) noexcept;
+    void set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept;
+    void authenticated(table::Transport& t, const Datagram& datagram) noexcept;
+    // stage_ingest.cpp
+    void stage_rtp(const Datagram& datagram) noexcept;
+    void ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const Datagram& datagram) noexcept;
+    void publish(table::Source& s, table::MediaPacket* packet) noexcept;
+    [[nodiscard]] table::Transport::Binding* bind_ssrc(table::Transport& t, const wire::RtpView& rtp) noexcept;
+    void describe(table::Source& s, table::MediaPacket& packet) noexcept;
+    // stage_rtcp.cpp
+    void stage_rtcp(const Datagram& datagram) noexcept;
+    void sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept;
+    void viewer_nack(table::Leg& leg, std::uint16_t sequence) noexcept;
+    [[nodiscard]] table::Leg* leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx = nullptr) noexcept;
+    // stage_fanout.cpp
+    bool stage_fanout() noexcept;
+    void fan_out(table::SourceView& view) noexcept;
+    void resend(table::Leg& leg, std::uint16_t sequence) noexcept;
+    void request_keyframe(table::SourceView& view) noexcept;
+    struct Egress {
+        rte_mbuf* mbuf;
+        table::Leg* leg;
+        std::uint16_t header_offset;
+    };
+    [[nodiscard]] bool prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf* mbuf, srtp::SealJob& job) noexcept;
+    [[nodiscard]] std::size_t write_header(const table::Leg& leg, const table::MediaPacket& packet, std::uint8_t payload_type,
+                                           std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc,
+                                           std::uint8_t* out) noexcept;
+    // stage_cross.cpp
+    bool stage_cross() noexcept;
+    void view_packet(table::SourceView& view, table::MediaPacket* packet) noexcept;
+    // stage_commands.cpp
+    bool stage_commands() noexcept;
+    void apply(Command& c) noexcept;
+    void install_transport(Command& c) noexcept;
+    void update_transport(Command& c) noexcept;
+    void remove_transport(table::Transport& t) noexcept;
+    void install_source(Command& c) noexcept;
+    void update_source(Command& c) noexcept;
+    void remove_source(table::Source& s) noexcept;
+    void attach(table::Leg& leg, Command& c) noexcept;
+    void detach(table::Leg& leg) noexcept;
+    void apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept;
+    void bind(table::Transport& t, table::Source& s, std::uint32_t ssrc, bool rtx) noexcept;
+    void unbind(table::Transport& t, const table::Source& s) noexcept;
+    // stage_timers.cpp
+    void stage_timers() noexcept;
+    void publisher_timers(table::Transport& t) noexcept;
+    void viewer_timers(table::Transport& t) noexcept;
+    // egress.cpp
+    void send_mbuf(table::Transport& t, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
+    void send_datagram(const wire::UdpTemplate& path, ByteView payload) noexcept;
+    void send_rtcp(table::Transport& t, ByteView plaintext) noexcept;
+    void queue_tx(rte_mbuf* mbuf) noexcept;
+    void flush_tx() noexcept;
+    void finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
+
+    void drop(DropReason reason, std::uint64_t count = 1) noexcept {
+        counters_->drops[static_cast<std::size_t>(reason)] += count;
+    }
+    void emit(const Event& event) noexcept { (void)config_.events->push(event); }
+    [[nodiscard]] std::int64_t unix_ns() const noexcept { return config_.clock.to_unix_ns(now_ns_); }
+    // Counts a stage's cycles from construction to destruction.
+    struct StageTimer;
+
+    WorkerConfig config_;
+    const char* why_ = nullptr;
+    abi::WorkerBlock* counters_;
+    std::unique_ptr<srtp::Engine> engine_;
+    table::HistoryPool history_;
+    table::TransportTable table_;
+    abi::PacketRingProducer stun_out_;
+    abi::PacketRingProducer dtls_out_;
+    abi::PacketRingConsumer inject_in_;
+    TokenBucket stun_budget_{20'000, 2'000};
+    TokenBucket dtls_budget_{20'000, 4'000};
+    TokenBucket local_budget_{1'000, 200};
+
+    std::int64_t now_ns_ = 0;        // of this iteration
+    std::uint64_t iteration_tsc_ = 0;
+    std::int64_t next_tick_ns_ = 0;
+    std::uint32_t timer_cursor_ = 0;
+    std::uint16_t port_ = 0;         // the UDP port of this worker
+    wire::HostIdentity identity_;
+
+    std::vector<table::Transport*> transports_;    // reserved once
+    std::vector<table::Source*> sources_;          // by slot
+    std::vector<table::SourceView*> views_;        // by slot
+    std::vector<table::SourceView*> due_;
+    std::array<rte_mbuf*, tx_batch> tx_{};
+    std::uint16_t tx_count_ = 0;
+    std::array<std::uint8_t, 2048> rtcp_plain_{};   // the compound that stage_rtcp reads
+    std::array<std::uint8_t, 2048> rtx_payload_{};  // original sequence number and payload
+    abi::PacketSlot inject_slot_;
+};
+
+struct Worker::StageTimer {
+    StageTimer(Worker& w, Stage stage) noexcept : counters_(w.counters_->stages[static_cast<std::size_t>(stage)]), start_(TscClock::ticks()) {}
+    ~StageTimer() {
+        counters_.cycles += TscClock::ticks() - start_;
+        ++counters_.calls;
+        counters_.packets += packets;
+    }
+    StageTimer(const StageTimer&) = delete;
+    StageTimer& operator=(const StageTimer&) = delete;
+    std::uint64_t packets = 0;
+
+private:
+    abi::StageCounters& counters_;
+    std::uint64_t start_;
+};
+
+}  // namespace sluice::worker

@@ -1,0 +1,95 @@
+// The real data plane on ring ports, driven turn by turn: frames in, frames out, counters read back. No thread, no clock of its own.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/app/data_plane.hpp"
+#include "dataplane/port/ring_port.hpp"
+#include "dataplane/wire/rtcp.hpp"
+#include "dataplane/wire/rtp_writer.hpp"
+#include "dataplane/wire/udp_frame.hpp"
+#include "dataplane/wire/udp_template.hpp"
+
+namespace sluice::test {
+
+inline const Mac our_mac{{0x02, 0x53, 0x4c, 0x55, 0x00, 0x01}};
+inline const Mac peer_mac{{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0x01}};
+inline const IpAddress our_ip = *IpAddress::parse("10.77.0.1");
+
+using Frame = std::vector<std::uint8_t>;
+
+struct Peer {
+    Endpoint address;                        // of the peer
+    std::uint16_t worker = 0;
+    std::uint64_t transport = 0;
+    srtp::Suite suite = srtp::Suite::plaintext;
+    srtp::MasterKey to_us;                   // what the peer seals with
+    srtp::MasterKey to_peer;
+};
+
+class Harness {
+public:
+    explicit Harness(unsigned workers = 1, srtp::Backend backend = srtp::Backend::ipsec_mb);
+    ~Harness();
+
+    // Runs every worker and main until nothing happens any more.
+    void settle();
+    void turn(int iterations);
+    // Frames towards worker `queue`'s RX ring.
+    void send_frame(const Frame& frame, unsigned queue = 0);
+    void send(const Peer& peer, ByteView payload, std::optional<unsigned> queue = std::nullopt);
+    // Everything that the workers sent since the last call.
+    std::vector<Frame> received();
+    // UDP payloads of what went to `peer`.
+    std::vector<Frame> payloads_to(const Peer& peer, const std::vector<Frame>& frames) const;
+
+    template <typename T>
+    abi::Status program(T message) {
+        abi::finish(message, 0, 0);
+        const auto result = plane().registry().apply(bytes_of(message), ++token_);
+        settle();
+        return result.status;
+    }
+
+    [[nodiscard]] app::DataPlane& plane() noexcept { return *plane_; }
+    [[nodiscard]] std::uint64_t drops(abi::DropReason reason) const;
+    [[nodiscard]] std::uint64_t total_drops() const;
+    [[nodiscard]] const abi::WorkerBlock& counters(unsigned worker = 0) const { return plane_->segment().worker(worker); }
+    [[nodiscard]] std::uint32_t rx_mbufs_in_use() const;
+
+    // Programs a validated transport with keys and a path; the peer's address is 10.77.0.2:`port`.
+    Peer add_peer(std::uint16_t port, std::uint16_t worker = 0, srtp::Suite suite = srtp::Suite::plaintext);
+    std::uint64_t add_video_source(const Peer& publisher, std::uint32_t ssrc, std::uint32_t rtx_ssrc = 0);
+    std::uint64_t add_video_leg(const Peer& viewer, std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc = 0);
+    abi::TransportSpec transport_spec(std::uint64_t id, std::uint16_t port, std::uint16_t worker) const;
+    abi::LegSpec leg_spec(std::uint64_t id, const Peer& viewer, std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc) const;
+
+    srtp::Engine& oracle() noexcept { return *oracle_; }
+
+private:
+    std::uint64_t token_ = 0;
+    std::uint64_t next_id_ = 1;
+    unsigned workers_;
+    rte_mempool* pool_ = nullptr;
+    std::vector<rte_ring*> rx_;
+    std::vector<rte_ring*> tx_;
+    std::vector<std::unique_ptr<port::RingPort>> ports_;
+    std::unique_ptr<app::DataPlane> plane_;
+    std::unique_ptr<srtp::Engine> oracle_;
+    std::string directory_;
+};
+
+// A VP8 packet as a publisher sends it: one-byte payload descriptor and a payload header.
+Frame vp8_packet(std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc, bool keyframe, std::size_t size = 200,
+                 std::uint8_t payload_type = 96, std::span<const wire::RtpExtensionElement> extensions = {});
+
+inline constexpr std::uint8_t mid_id = 4;
+
+}  // namespace sluice::test
