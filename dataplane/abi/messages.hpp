@@ -1,10 +1,10 @@
 // The control protocol between the planes: fixed-size messages over a unix SOCK_SEQPACKET socket, one message a record.
 //
 // Theory of operation. The control plane connects, says HELLO as programmer or observer and gets HELLO_REPLY with three
-// descriptors (state segment, packet rings, wake eventfd; an observer gets only the first). UPSERT and REMOVE are idempotent and carry
-// a 64-bit id and a generation; each is answered by one ACK with the same `seq`, sent only after every affected worker
-// has applied it. Between TXN_BEGIN and TXN_COMMIT messages are staged and only the commit is acknowledged.
-// DUMP answers with all objects as the same UPSERT messages, brought up to date with what the workers learned, and DUMP_END.
+// descriptors (state segment, packet rings, wake eventfd; an observer gets only the first). UPSERT and REMOVE are idempotent
+// and carry a 64-bit id and a generation; each is answered by one ACK with the same `seq`, sent only after every affected
+// worker has applied it. Between TXN_BEGIN and TXN_COMMIT messages are staged and only the commit is acknowledged. DUMP
+// answers with all objects as the same UPSERT messages, brought up to date with what the workers learned, and DUMP_END.
 // SYNC_END removes every object whose generation is older than the one that SYNC_BEGIN named.
 //
 // Example, a viewer joins: TXN_BEGIN; UPSERT transport, leg audio, leg video; TXN_COMMIT -> ACK.
@@ -90,11 +90,11 @@ enum class Status : std::uint16_t {
     stale_epoch = 3,
     stale_generation = 4,
     not_programmer = 5,
-    no_such_object = 6,    // a leg names a transport or source that does not exist
-    capacity = 7,          // slab, legs-per-source or blob budget is full
+    no_such_object = 6,  // a leg names a transport or source that does not exist
+    capacity = 7,        // slab, legs-per-source or blob budget is full
     bad_worker = 8,
     bad_value = 9,
-    sweep_refused = 10,    // SYNC_END would remove more than 20 % of the transports without force
+    sweep_refused = 10,  // SYNC_END would remove more than 20 % of the transports without force
     plaintext_refused = 11,
     abi_mismatch = 12,
     no_transaction = 13,
@@ -122,7 +122,8 @@ struct MasterKeyPod {
 };
 
 enum TransportFlags : std::uint16_t {
-    transport_validated = 1,  // one STUN check was verified by the control plane: from now on the worker answers checks itself
+    transport_validated =
+        1,  // one STUN check was verified by the control plane: from now on the worker answers checks itself
 };
 
 struct TransportSpec {
@@ -138,10 +139,10 @@ struct TransportSpec {
     std::uint8_t reserved[7]{};
     MasterKeyPod rx_key;
     MasterKeyPod tx_key;
-    ExtensionIds rx_extensions{};  // as negotiated for what this peer sends
-    std::array<char, 16> cname{};  // RTCP SDES CNAME that we send (RFC 7022)
-    std::uint32_t srtcp_start = 0; // first SRTCP index to use (31 bits); from the reservation after a restart
-    std::uint32_t sender_ssrc = 1; // SSRC of our RTCP feedback when we send no media
+    ExtensionIds rx_extensions{};   // as negotiated for what this peer sends
+    std::array<char, 16> cname{};   // RTCP SDES CNAME that we send (RFC 7022)
+    std::uint32_t srtcp_start = 0;  // first SRTCP index to use (31 bits); from the reservation after a restart
+    std::uint32_t sender_ssrc = 1;  // SSRC of our RTCP feedback when we send no media
 };
 
 struct SourcePayload {
@@ -153,7 +154,7 @@ struct SourcePayload {
 };
 
 enum SourceFlags : std::uint16_t {
-    source_nack = 1,          // the publisher answers generic NACK
+    source_nack = 1,  // the publisher answers generic NACK
     source_pli = 2,
     source_fir = 4,
     source_transport_cc = 8,  // the publisher wants transport-wide feedback
@@ -176,7 +177,8 @@ struct SourceSpec {
     std::array<char, max_mid> mid{};
     std::array<char, max_mid> rid{};
     std::array<SourcePayload, max_payloads> payloads{};
-    // Highest 48-bit packet index received so far, from SourceSlot after a restart: it carries the publisher's ROC. 0 = unknown.
+    // Highest 48-bit packet index received so far, from SourceSlot after a restart: it carries the publisher's ROC. 0 =
+    // unknown.
     std::uint64_t rx_index = 0;
     std::uint64_t rtx_rx_index = 0;
 };
@@ -193,20 +195,20 @@ enum LegFlags : std::uint16_t {
 struct LegSpec {
     MessageHeader header{.type = MessageType::upsert_leg};
     LegId id = LegId::none;
-    SourceId source = SourceId::none;        // may change: the publisher came back, or another layer was chosen
+    SourceId source = SourceId::none;           // may change: the publisher came back, or another layer was chosen
     TransportId transport = TransportId::none;  // never changes
     std::uint32_t generation = 0;
     MediaKind kind = MediaKind::none;
     std::uint8_t mid_length = 0;
     std::uint16_t flags = 0;
     std::uint32_t ssrc = 0;
-    std::uint32_t rtx_ssrc = 0;  // 0 = no RTX
-    std::uint64_t start_index = 0;      // first 48-bit RTP packet index (ROC << 16 | seq); from the reservation after a restart
+    std::uint32_t rtx_ssrc = 0;     // 0 = no RTX
+    std::uint64_t start_index = 0;  // first 48-bit RTP packet index (ROC << 16 | seq); from the reservation after a restart
     std::uint64_t rtx_start_index = 0;  // the same for the RTX stream
     std::uint32_t start_timestamp = 0;
     std::uint32_t clock_rate = 0;
     std::array<char, max_mid> mid{};
-    ExtensionIds tx_extensions{};  // as negotiated for what this viewer receives
+    ExtensionIds tx_extensions{};                     // as negotiated for what this viewer receives
     std::array<LegPayload, max_payloads> payloads{};  // parallel to the source's `payloads`
 };
 
@@ -230,9 +232,15 @@ struct Remove {
     std::uint8_t reserved[3]{};
 };
 
-struct TxnBegin { MessageHeader header{.type = MessageType::txn_begin}; };
-struct TxnCommit { MessageHeader header{.type = MessageType::txn_commit}; };
-struct Dump { MessageHeader header{.type = MessageType::dump}; };
+struct TxnBegin {
+    MessageHeader header{.type = MessageType::txn_begin};
+};
+struct TxnCommit {
+    MessageHeader header{.type = MessageType::txn_commit};
+};
+struct Dump {
+    MessageHeader header{.type = MessageType::dump};
+};
 struct DumpEnd {
     MessageHeader header{.type = MessageType::dump_end};
     std::uint64_t objects = 0;
@@ -285,7 +293,9 @@ struct EventBye {
 };
 
 // Another programmer took over; this connection is closed after the message.
-struct EventFenced { MessageHeader header{.type = MessageType::event_fenced}; };
+struct EventFenced {
+    MessageHeader header{.type = MessageType::event_fenced};
+};
 
 inline constexpr std::size_t max_message = sizeof(BlobSpec) + max_blob;
 

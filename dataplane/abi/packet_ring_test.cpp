@@ -92,7 +92,8 @@ TEST(PacketRing, SurvivesAnyHeadThatAHostileProducerWrites) {
     const Memory m(slots);
     PacketRingConsumer out(m.base, slots);
     auto slot = std::make_unique<PacketSlot>();
-    for (const std::uint64_t head : {std::uint64_t{slots} + 1, ~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{5}}) {
+    for (const std::uint64_t head :
+         {std::uint64_t{slots} + 1, ~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{5}}) {
         m.header().head = head;
         std::size_t invalid = 0;
         std::size_t valid = 0;

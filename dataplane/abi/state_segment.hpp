@@ -1,8 +1,8 @@
 // The state segment: a memfd that the data plane writes and everybody else maps read-only. Counters, heartbeats and
 // the reservations that keep SRTP indices from ever being used twice across a restart of the data plane.
 //
-// Theory of operation. Fixed layout, one writer (the owning worker, or main for the header and ports) per region. Counters are
-// plain 64-bit words; readers may see them mid-update of each other, never torn. A slot's `id` is stored last with
+// Theory of operation. Fixed layout, one writer (the owning worker, or main for the header and ports) per region. Counters
+// are plain 64-bit words; readers may see them mid-update of each other, never torn. A slot's `id` is stored last with
 // release when the object is installed and zeroed first when it is retired, so a reader that sees the same id before and
 // after a copy has a consistent object. The segment outlives its writer: the control plane (or the
 // supervisor's fd store) keeps the mapping and reads the reservations of a dead data plane from it.
@@ -109,8 +109,8 @@ struct alignas(64) SourceSlot {
     std::atomic<std::uint64_t> id;
     std::uint64_t packets;
     std::uint64_t bytes;
-    std::uint64_t lost;        // RFC 3550 cumulative
-    std::uint64_t recovered;   // by RTX
+    std::uint64_t lost;       // RFC 3550 cumulative
+    std::uint64_t recovered;  // by RTX
     std::uint64_t duplicates;
     std::uint64_t keyframes;
     std::uint64_t nacks_sent;  // sequence numbers asked for
@@ -118,14 +118,14 @@ struct alignas(64) SourceSlot {
     std::int64_t last_keyframe_unix_ns;
     std::uint32_t ssrc;
     std::uint32_t rtx_ssrc;
-    std::uint32_t jitter;      // in clock units
+    std::uint32_t jitter;  // in clock units
     std::uint8_t payload_type;
     std::uint8_t codec;
-    std::uint16_t width;       // of the last keyframe, 0 = unknown
+    std::uint16_t width;  // of the last keyframe, 0 = unknown
     std::uint16_t height;
     std::uint16_t reserved0;
     std::uint32_t reserved1;
-    std::atomic<std::uint64_t> rx_index;      // highest 48-bit packet index received: the publisher's ROC survives us here
+    std::atomic<std::uint64_t> rx_index;  // highest 48-bit packet index received: the publisher's ROC survives us here
     std::atomic<std::uint64_t> rtx_rx_index;
     std::uint64_t reserved;
 };
@@ -135,17 +135,17 @@ struct alignas(64) LegSlot {
     std::uint64_t packets;
     std::uint64_t bytes;
     std::uint64_t rtx_packets;
-    std::uint64_t nacks;       // sequence numbers asked for by the viewer
+    std::uint64_t nacks;  // sequence numbers asked for by the viewer
     std::uint64_t nack_misses;
     std::uint64_t keyframe_requests;
     std::atomic<std::uint64_t> rtp_reserved;  // no RTP packet index at or above it was used
     std::atomic<std::uint64_t> rtx_reserved;
-    std::uint32_t fraction_lost;    // of the viewer's last receiver report, 0..255
+    std::uint32_t fraction_lost;  // of the viewer's last receiver report, 0..255
     std::uint32_t cumulative_lost;
     std::uint32_t jitter;
     std::uint32_t rtt_us;
     std::uint64_t remb_bps;
-    std::uint64_t source;           // id of the source that it follows
+    std::uint64_t source;  // id of the source that it follows
     // The RTP clock survives a restart here: what was sent last, and when (main's clock, refreshed with each packet).
     std::int64_t last_unix_ns;
     std::uint32_t last_timestamp;
@@ -154,7 +154,8 @@ struct alignas(64) LegSlot {
 };
 static_assert(sizeof(TransportSlot) == 128 && sizeof(SourceSlot) == 128 && sizeof(LegSlot) == 128);
 
-// Indices are reserved in steps of this many; the gap after a restart stays far below 2^15, so receivers guess the ROC right.
+// Indices are reserved in steps of this many; the gap after a restart stays far below 2^15, so receivers guess the ROC
+// right.
 inline constexpr std::uint64_t reservation_step = 512;
 
 struct alignas(64) SegmentHeader {

@@ -36,18 +36,20 @@ constexpr Mac tap_mac{{0x02, 0x53, 0x4c, 0x55, 0x00, 0x01}};
 
 std::string MemoryPlan::to_string() const {
     constexpr double mb = 1024.0 * 1024.0;
-    return fmt::format("memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {} history packets per worker), "
-                       "{:.1f} MB state segment, {:.1f} MB packet rings, {:.0f} MB for blobs",
-                       pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, history_per_worker, segment_bytes / mb, rings_bytes / mb,
-                       blob_budget / mb);
+    return fmt::format(
+        "memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {} history packets per worker), "
+        "{:.1f} MB state segment, {:.1f} MB packet rings, {:.0f} MB for blobs",
+        pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, history_per_worker, segment_bytes / mb, rings_bytes / mb,
+        blob_budget / mb);
 }
 
 MemoryPlan plan_memory(const config::Dataplane& d) {
     MemoryPlan plan;
     plan.rx_mbufs = 4095u * d.workers;
     plan.tx_mbufs_per_worker = 2047;
-    plan.history_per_worker = static_cast<std::uint32_t>(
-        std::uint64_t{d.limits.history_mb} * 1024 * 1024 / d.workers / table::MediaPacket::buffer_size) - 1;
+    plan.history_per_worker = static_cast<std::uint32_t>(std::uint64_t{d.limits.history_mb} * 1024 * 1024 / d.workers /
+                                                         table::MediaPacket::buffer_size) -
+                              1;
     const std::uint64_t mbuf = sizeof(rte_mbuf) + mbuf_room + 64;
     plan.pools_bytes = mbuf * (plan.rx_mbufs + std::uint64_t{plan.tx_mbufs_per_worker} * d.workers) +
                        std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 17 / 16 +
@@ -77,13 +79,15 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     rings_ = std::move(*rings);
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     segment_.header().tsc_hz = clock_.hz();
-    std::snprintf(segment_.header().sealer, sizeof segment_.header().sealer, "%s", std::string(srtp::to_string(backend_of(d.sealer))).c_str());
+    std::snprintf(segment_.header().sealer, sizeof segment_.header().sealer, "%s",
+                  std::string(srtp::to_string(backend_of(d.sealer))).c_str());
 
     const int socket = static_cast<int>(rte_socket_id());
     if (options.ports.empty()) {
         rx_pool_ = rte_pktmbuf_pool_create("rx", plan.rx_mbufs, 256, 0, mbuf_room, socket);
         if (rx_pool_ == nullptr) return std::unexpected("no memory for the rx pool; " + plan.to_string());
-        if (rte_eth_dev_count_avail() == 0) return std::unexpected(std::string("no DPDK port came up: check dataplane.port"));
+        if (rte_eth_dev_count_avail() == 0)
+            return std::unexpected(std::string("no DPDK port came up: check dataplane.port"));
         auto port = port::EthdevPort::start({rte_eth_find_next(0), d.workers, descriptors, socket, rx_pool_});
         if (!port) return std::unexpected(port.error());
         port_ = std::move(*port);
@@ -91,8 +95,10 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     }
     Mac mac = tap_mac;
     const bool virtual_host = d.port.type == config::PortType::tap || d.port.type == config::PortType::ring;
-    if (const auto configured = Mac::parse(d.port.mac)) mac = *configured;
-    else if (!virtual_host && port_ != nullptr) mac = port_->mac();
+    if (const auto configured = Mac::parse(d.port.mac))
+        mac = *configured;
+    else if (!virtual_host && port_ != nullptr)
+        mac = port_->mac();
     const auto ip4 = address_of(d.port.address);
     const auto ip6 = address_of(d.port.address6);
 
@@ -115,7 +121,8 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     std::uint8_t* ring_base = rings_.data();
     std::vector<control::WorkerLink*> links;
     for (unsigned i = 0; i < d.workers; ++i) {
-        rte_mempool* tx_pool = rte_pktmbuf_pool_create(fmt::format("tx{}", i).c_str(), plan.tx_mbufs_per_worker, 256, 0, mbuf_room, socket);
+        rte_mempool* tx_pool =
+            rte_pktmbuf_pool_create(fmt::format("tx{}", i).c_str(), plan.tx_mbufs_per_worker, 256, 0, mbuf_room, socket);
         if (tx_pool == nullptr) return std::unexpected("no memory for a tx pool; " + plan.to_string());
         tx_pools_.push_back(tx_pool);
         worker::WorkerConfig c;
@@ -145,12 +152,14 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.events = &links_[i]->events();
         c.peers = peers[i];
         workers_.push_back(std::make_unique<worker::Worker>(std::move(c)));
-        if (!workers_.back()->valid()) return std::unexpected(fmt::format("worker {}: {}; {}", i, workers_.back()->why(), plan.to_string()));
+        if (!workers_.back()->valid())
+            return std::unexpected(fmt::format("worker {}: {}; {}", i, workers_.back()->why(), plan.to_string()));
         links.push_back(links_[i].get());
     }
-    registry_ = std::make_unique<control::Registry>(
-        control::RegistryLimits{d.limits.transports, d.limits.sources, d.limits.legs, plan.blob_budget, options.allow_plaintext}, links, segment_,
-        backend_of(d.sealer));
+    registry_ =
+        std::make_unique<control::Registry>(control::RegistryLimits{d.limits.transports, d.limits.sources, d.limits.legs,
+                                                                    plan.blob_budget, options.allow_plaintext},
+                                            links, segment_, backend_of(d.sealer));
     control::ServerInfo info;
     if (ip4) info.port.ip4 = ip4->bytes;
     if (ip6) info.port.ip6 = ip6->bytes;
@@ -225,7 +234,8 @@ void DataPlane::wake_control_plane() {
     if (now - last_wake_ns_ < 1'000'000) return;
     for (std::uint32_t i = 0; i < workers_.size(); ++i) {
         for (const auto punt_class : {abi::PuntClass::stun, abi::PuntClass::dtls}) {
-            const auto* ring = reinterpret_cast<const abi::PacketRingHeader*>(rings_.data() + abi::RingLayout::punt(i, punt_class));
+            const auto* ring =
+                reinterpret_cast<const abi::PacketRingHeader*>(rings_.data() + abi::RingLayout::punt(i, punt_class));
             if (ring->head.load(std::memory_order_acquire) == ring->tail.load(std::memory_order_acquire)) continue;
             const std::uint64_t one = 1;
             (void)!write(wake_, &one, sizeof one);
@@ -246,7 +256,9 @@ void DataPlane::watch() {
             seen_loops_[i] = loops;
             progress_ns_[i] = now;
         } else if (watchdog_ms_ != 0 && now - progress_ns_[i] > std::int64_t{watchdog_ms_} * 1'000'000) {
-            std::fprintf(stderr, "watchdog: worker %zu has made no progress for %d ms; aborting so that it can be restarted\n", i, watchdog_ms_);
+            std::fprintf(stderr,
+                         "watchdog: worker %zu has made no progress for %d ms; aborting so that it can be restarted\n", i,
+                         watchdog_ms_);
             std::abort();
         }
     }

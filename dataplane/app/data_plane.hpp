@@ -1,8 +1,8 @@
-// The data plane as a whole: port, workers, shared memory, control socket. Built from a Config by main(), and by the component
-// tests with ring ports in the place of a device.
+// The data plane as a whole: port, workers, shared memory, control socket. Built from a Config by main(), and by the
+// component tests with ring ports in the place of a device.
 //
-// Theory of operation. Main owns everything and runs turn() about a thousand times a second: control socket, finished commands,
-// worker events, the wake of the punt rings, the heartbeat and the watchdog. The workers run on their own lcores.
+// Theory of operation. Main owns everything and runs turn() about a thousand times a second: control socket, finished
+// commands, worker events, the wake of the punt rings, the heartbeat and the watchdog. The workers run on their own lcores.
 //
 // Thread: main only, unless said otherwise.
 #pragma once
@@ -33,14 +33,15 @@ struct MemoryPlan {
 [[nodiscard]] MemoryPlan plan_memory(const config::Dataplane& dataplane);
 
 struct Options {
-    bool allow_plaintext = false;  // tests and benchmarks on ring, memif and null ports
-    int watchdog_ms = 1000;        // 0: off (sanitizers are slow)
+    bool allow_plaintext = false;      // tests and benchmarks on ring, memif and null ports
+    int watchdog_ms = 1000;            // 0: off (sanitizers are slow)
     std::vector<port::PortIo*> ports;  // by worker; empty: start the configured device
 };
 
 class DataPlane {
 public:
-    [[nodiscard]] static std::expected<std::unique_ptr<DataPlane>, std::string> create(const config::Config& config, Options options);
+    [[nodiscard]] static std::expected<std::unique_ptr<DataPlane>, std::string> create(const config::Config& config,
+                                                                                       Options options);
     ~DataPlane();
     DataPlane(const DataPlane&) = delete;
     DataPlane& operator=(const DataPlane&) = delete;

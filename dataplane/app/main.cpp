@@ -1,4 +1,5 @@
-// sluice-dataplane: reads the configuration, brings up EAL and the workers, serves the control socket until it is told to stop.
+// sluice-dataplane: reads the configuration, brings up EAL and the workers, serves the control socket until it is told to
+// stop.
 
 #include <fmt/format.h>
 #include <rte_eal.h>
@@ -41,7 +42,8 @@ int main(int argc, char** argv) {
     bool plan_only = false;
     cli.add_option("--config", config_path, "configuration file; without it development mode's defaults");
     cli.add_option("--control-socket", control_socket, "overrides dataplane.control_socket");
-    cli.add_option("--watchdog-ms", watchdog_ms, "abort when a worker makes no progress for this long; 0 = never")->check(CLI::Range(0, 600'000));
+    cli.add_option("--watchdog-ms", watchdog_ms, "abort when a worker makes no progress for this long; 0 = never")
+        ->check(CLI::Range(0, 600'000));
     cli.add_flag("--plan", plan_only, "print the memory plan and the EAL arguments, and stop");
     CLI11_PARSE(cli, argc, argv);
 
@@ -59,7 +61,8 @@ int main(int argc, char** argv) {
     if (!eal) return fail(eal.error());
     fmt::print("{}\n", plan.to_string());
     if (!eal->hugepages) {
-        fmt::print("running without hugepages ({} MB free, {} MB needed): the same functions, 5 to 30 % slower\n", free_mb, needed_mb);
+        fmt::print("running without hugepages ({} MB free, {} MB needed): the same functions, 5 to 30 % slower\n", free_mb,
+                   needed_mb);
     }
     if (plan_only) {
         for (const auto& a : eal->arguments) fmt::print("{} ", a);
@@ -80,7 +83,8 @@ int main(int argc, char** argv) {
         } else {
             for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
             (*plane)->start_workers();
-            fmt::print("sluice-dataplane serves {} with {} worker(s)\n", config.dataplane.control_socket, config.dataplane.workers);
+            fmt::print("sluice-dataplane serves {} with {} worker(s)\n", config.dataplane.control_socket,
+                       config.dataplane.workers);
             std::fflush(stdout);
             while (stop_requested == 0) (*plane)->turn(1);
         }

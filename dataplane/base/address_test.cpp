@@ -77,8 +77,8 @@ TEST(Endpoint, RoundTripsBothFamilies) {
 }
 
 TEST(Endpoint, RefusesWhatIsAmbiguousOrOutOfRange) {
-    for (const char* text : {"", "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:80x", "::1:80", "[1.2.3.4]:80",
-                             "[::1]", "[::1:80", ":80", "1.2.3.4: 80"}) {
+    for (const char* text : {"", "1.2.3.4", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:80x", "::1:80",
+                             "[1.2.3.4]:80", "[::1]", "[::1:80", ":80", "1.2.3.4: 80"}) {
         EXPECT_FALSE(Endpoint::parse(text)) << text;
     }
 }

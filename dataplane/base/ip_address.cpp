@@ -25,11 +25,17 @@ IpAddress IpAddress::from_v4(be32 address) noexcept {
     return out;
 }
 
-bool IpAddress::is_v4() const noexcept { return std::memcmp(bytes.data(), v4_prefix.data(), v4_prefix.size()) == 0; }
+bool IpAddress::is_v4() const noexcept {
+    return std::memcmp(bytes.data(), v4_prefix.data(), v4_prefix.size()) == 0;
+}
 
-be32 IpAddress::v4() const noexcept { return load<be32>(bytes.data() + v4_prefix.size()); }
+be32 IpAddress::v4() const noexcept {
+    return load<be32>(bytes.data() + v4_prefix.size());
+}
 
-bool IpAddress::is_unspecified() const noexcept { return *this == IpAddress{} || *this == from_v4(be32{0}); }
+bool IpAddress::is_unspecified() const noexcept {
+    return *this == IpAddress{} || *this == from_v4(be32{0});
+}
 
 bool IpAddress::is_loopback() const noexcept {
     if (is_v4()) return in_v4_net(*this, 0x7f000000, 8);
@@ -40,7 +46,9 @@ bool IpAddress::is_multicast() const noexcept {
     return is_v4() ? in_v4_net(*this, 0xe0000000, 4) : bytes[0] == 0xff;
 }
 
-bool IpAddress::is_broadcast() const noexcept { return is_v4() && v4().value() == 0xffffffff; }
+bool IpAddress::is_broadcast() const noexcept {
+    return is_v4() && v4().value() == 0xffffffff;
+}
 
 bool IpAddress::is_link_local() const noexcept {
     if (is_v4()) return in_v4_net(*this, 0xa9fe0000, 16);

@@ -36,7 +36,9 @@ public:
     [[nodiscard]] std::int64_t to_ns(std::uint64_t tsc) const noexcept {
         return anchor_ns_ + static_cast<std::int64_t>((static_cast<unsigned __int128>(tsc - anchor_tsc_) * mult_) >> 32);
     }
-    [[nodiscard]] std::int64_t to_unix_ns(std::int64_t monotonic_ns) const noexcept { return monotonic_ns + unix_offset_ns_; }
+    [[nodiscard]] std::int64_t to_unix_ns(std::int64_t monotonic_ns) const noexcept {
+        return monotonic_ns + unix_offset_ns_;
+    }
     [[nodiscard]] std::uint64_t hz() const noexcept { return hz_; }
     [[nodiscard]] std::uint64_t ticks_of_ns(std::uint64_t ns) const noexcept {
         return static_cast<std::uint64_t>(static_cast<unsigned __int128>(ns) * hz_ / 1'000'000'000u);

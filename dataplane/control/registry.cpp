@@ -10,7 +10,9 @@ using abi::Status;
 using worker::Command;
 using worker::Op;
 
-constexpr auto raw(auto id) noexcept { return static_cast<std::uint64_t>(id); }
+constexpr auto raw(auto id) noexcept {
+    return static_cast<std::uint64_t>(id);
+}
 
 // A shared object that gives its slot back when the last command naming it has come home.
 template <typename T>
@@ -158,8 +160,10 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
         const abi::FlowAddress in_use = record.spec.path;
         record.spec = spec;
         // The same rule as the worker's: what it learned is younger than a repetition.
-        if (spec.path.empty() || spec.path == record.programmed) record.spec.path = in_use;
-        else record.programmed = spec.path;
+        if (spec.path.empty() || spec.path == record.programmed)
+            record.spec.path = in_use;
+        else
+            record.programmed = spec.path;
         send(spec.worker, std::move(c));
         return {};
     }
@@ -257,7 +261,8 @@ Registry::ViewRecord& Registry::view_on(SourceRecord& source, std::uint16_t work
         break;
     }
     ViewRecord& view = source.views[worker];
-    view.object = std::make_shared<table::SourceView>(source.spec.id, source.object->slot, source.worker, source.spec.kind, clock_rate);
+    view.object = std::make_shared<table::SourceView>(source.spec.id, source.object->slot, source.worker, source.spec.kind,
+                                                      clock_rate);
     auto c = command(Op::install_view, token);
     c->view = view.object.get();
     c->garbage = view.object;

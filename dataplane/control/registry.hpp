@@ -1,9 +1,10 @@
-// All objects that the control plane has programmed, as main knows them: the specs, the memory, the slots, and which worker has what.
+// All objects that the control plane has programmed, as main knows them: the specs, the memory, the slots, and which worker
+// has what.
 //
 // Theory of operation. An UPSERT is checked, its spec is stored, and commands go to the workers concerned; nothing that a
-// worker touches is changed from here. Objects are freed when the last command that names them comes back (Command::garbage).
-// A source has a view on its own worker always, and on each other worker while that has legs of it. DUMP reads the specs, which
-// worker events keep up to date (learned SSRCs, switched paths).
+// worker touches is changed from here. Objects are freed when the last command that names them comes back
+// (Command::garbage). A source has a view on its own worker always, and on each other worker while that has legs of it. DUMP
+// reads the specs, which worker events keep up to date (learned SSRCs, switched paths).
 //
 // Thread: main only.
 #pragma once
@@ -66,8 +67,8 @@ public:
 private:
     using Id = std::uint64_t;
     struct TransportRecord {
-        abi::TransportSpec spec;       // `path` is the one in use, learned or programmed
-        abi::FlowAddress programmed;   // the path that the control plane asked for last
+        abi::TransportSpec spec;      // `path` is the one in use, learned or programmed
+        abi::FlowAddress programmed;  // the path that the control plane asked for last
         std::shared_ptr<table::Transport> object;
         std::unordered_set<Id> sources;
         std::unordered_set<Id> legs;

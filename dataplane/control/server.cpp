@@ -19,7 +19,12 @@ constexpr std::size_t max_staged = 65'536;  // messages of one transaction
 }
 
 Server::Server(Registry& registry, const telemetry::Segment& segment, int rings, int wake, ServerInfo info)
-    : registry_(registry), segment_(segment), rings_(rings), wake_(wake), read_only_segment_(segment.memory().read_only_fd()), info_(info) {}
+    : registry_(registry),
+      segment_(segment),
+      rings_(rings),
+      wake_(wake),
+      read_only_segment_(segment.memory().read_only_fd()),
+      info_(info) {}
 
 Server::~Server() {
     connections_.clear();
@@ -37,7 +42,8 @@ std::expected<void, std::string> Server::listen(const std::string& path) {
     };
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return std::unexpected("control socket " + path + ": the path is longer than 107 bytes");
+    if (path.size() >= sizeof address.sun_path)
+        return std::unexpected("control socket " + path + ": the path is longer than 107 bytes");
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -70,7 +76,8 @@ void Server::accept() {
         if (fd < 0) return;
         ucred peer{};
         socklen_t size = sizeof peer;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || (peer.uid != 0 && peer.uid != geteuid() && geteuid() != 0)) {
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+            (peer.uid != 0 && peer.uid != geteuid() && geteuid() != 0)) {
             close(fd);
             continue;
         }
@@ -143,7 +150,8 @@ void Server::token_done(std::uint64_t token) {
     const auto at = pending_.find(token);
     if (at == pending_.end()) return;
     for (auto& [fd, c] : connections_) {
-        if (c->serial == at->second.connection) acknowledge(*c, at->second.seq, at->second.result.status, at->second.result.object);
+        if (c->serial == at->second.connection)
+            acknowledge(*c, at->second.seq, at->second.result.status, at->second.result.object);
     }
     pending_.erase(at);
 }
@@ -192,8 +200,8 @@ void Server::commit(Connection& c, std::uint64_t seq) {
     c.in_transaction = false;
     const std::uint64_t token = next_token_++;
     Registry::Result result;
-    // The first refusal is what the ACK names; the rest of the transaction is still applied, since each message is idempotent
-    // and the control plane repeats or removes what it must.
+    // The first refusal is what the ACK names; the rest of the transaction is still applied, since each message is
+    // idempotent and the control plane repeats or removes what it must.
     for (const auto& record : c.staged) {
         const Registry::Result one = registry_.apply(record, token);
         if (one.status != Status::ok && result.status == Status::ok) result = one;

@@ -1,9 +1,9 @@
-// The control socket's server: HELLO, transactions, acknowledgements, DUMP, resync, events, and the fence that lets only the newest
-// programmer program.
+// The control socket's server: HELLO, transactions, acknowledgements, DUMP, resync, events, and the fence that lets only the
+// newest programmer program.
 //
 // Theory of operation. Everything runs in main's loop through poll(). A message that changes something gets a token; its
-// ACK leaves when the registry says that the last command of the token has come back from the workers. The listening socket has mode
-// 0600; a peer must also have our uid, or root's, by SO_PEERCRED.
+// ACK leaves when the registry says that the last command of the token has come back from the workers. The listening socket
+// has mode 0600; a peer must also have our uid, or root's, by SO_PEERCRED.
 //
 // Thread: main only.
 #pragma once

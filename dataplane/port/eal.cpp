@@ -25,11 +25,12 @@ unsigned free_hugepages_mb() {
 
 std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigned free_mb, unsigned needed_mb) {
     EalPlan plan;
-    plan.hugepages = d.hugepages == config::Hugepages::on ||
-                     (d.hugepages == config::Hugepages::automatic && free_mb >= needed_mb);
+    plan.hugepages =
+        d.hugepages == config::Hugepages::on || (d.hugepages == config::Hugepages::automatic && free_mb >= needed_mb);
     if (d.hugepages == config::Hugepages::on && free_mb < needed_mb) {
         return std::unexpected("dataplane.hugepages = \"on\" but only " + std::to_string(free_mb) + " MB are free of the " +
-                               std::to_string(needed_mb) + " MB needed; reserve more (vm.nr_hugepages) or lower dataplane.limits");
+                               std::to_string(needed_mb) +
+                               " MB needed; reserve more (vm.nr_hugepages) or lower dataplane.limits");
     }
     auto& a = plan.arguments;
     a = {"sluice-dataplane", "--no-telemetry", "--log-level=lib.eal:warning", "--log-level=pmd:warning"};

@@ -1,5 +1,5 @@
-// Brings up DPDK's environment layer from the configuration. Never probes a PCI device that was not named: a machine's own NIC
-// stays its kernel's.
+// Brings up DPDK's environment layer from the configuration. Never probes a PCI device that was not named: a machine's own
+// NIC stays its kernel's.
 #pragma once
 
 #include <expected>

@@ -9,7 +9,8 @@ namespace {
 
 class Queue final : public PortIo {
 public:
-    Queue(std::uint16_t port, std::uint16_t queue, bool udp_checksum) : port_(port), queue_(queue), udp_checksum_(udp_checksum) {}
+    Queue(std::uint16_t port, std::uint16_t queue, bool udp_checksum)
+        : port_(port), queue_(queue), udp_checksum_(udp_checksum) {}
     std::uint16_t receive(rte_mbuf** frames, std::uint16_t capacity) noexcept override {
         return rte_eth_rx_burst(port_, queue_, frames, capacity);
     }
@@ -34,7 +35,8 @@ std::expected<std::unique_ptr<EthdevPort>, std::string> EthdevPort::start(const 
     std::unique_ptr<EthdevPort> p(new EthdevPort);
     p->plan_ = plan;
     char name[RTE_ETH_NAME_MAX_LEN] = "?";
-    if (!rte_eth_dev_is_valid_port(plan.port_id)) return std::unexpected("no such DPDK port: is the device there, and bound?");
+    if (!rte_eth_dev_is_valid_port(plan.port_id))
+        return std::unexpected("no such DPDK port: is the device there, and bound?");
     (void)rte_eth_dev_get_name_by_port(plan.port_id, name);
     p->name_ = name;
     rte_eth_dev_info info{};
@@ -48,15 +50,19 @@ std::expected<std::unique_ptr<EthdevPort>, std::string> EthdevPort::start(const 
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
     conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM);
     p->udp_checksum_ = conf.txmode.offloads != 0;
-    if (const int rc = rte_eth_dev_configure(plan.port_id, plan.queues, plan.queues, &conf); rc != 0) return failed(p->name_, "configure", rc);
+    if (const int rc = rte_eth_dev_configure(plan.port_id, plan.queues, plan.queues, &conf); rc != 0)
+        return failed(p->name_, "configure", rc);
     std::uint16_t rx = plan.descriptors;
     std::uint16_t tx = plan.descriptors;
     (void)rte_eth_dev_adjust_nb_rx_tx_desc(plan.port_id, &rx, &tx);
     for (std::uint16_t q = 0; q < plan.queues; ++q) {
-        if (const int rc = rte_eth_rx_queue_setup(plan.port_id, q, rx, static_cast<unsigned>(plan.socket), nullptr, plan.rx_pool); rc != 0) {
+        if (const int rc =
+                rte_eth_rx_queue_setup(plan.port_id, q, rx, static_cast<unsigned>(plan.socket), nullptr, plan.rx_pool);
+            rc != 0) {
             return failed(p->name_, "rx queue", rc);
         }
-        if (const int rc = rte_eth_tx_queue_setup(plan.port_id, q, tx, static_cast<unsigned>(plan.socket), nullptr); rc != 0) {
+        if (const int rc = rte_eth_tx_queue_setup(plan.port_id, q, tx, static_cast<unsigned>(plan.socket), nullptr);
+            rc != 0) {
             return failed(p->name_, "tx queue", rc);
         }
         p->queues_.push_back(std::make_unique<Queue>(plan.port_id, q, p->udp_checksum_));

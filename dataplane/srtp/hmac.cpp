@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-
 // The EVP interface cannot resume from a saved chaining value and costs ten times as much for a
 // STUN message; the low-level one is deprecated, not removed.
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -16,7 +15,9 @@ namespace {
 using State = std::array<std::uint32_t, 5>;
 constexpr std::size_t block_bytes = 64;
 
-State state_of(const SHA_CTX& ctx) noexcept { return {ctx.h0, ctx.h1, ctx.h2, ctx.h3, ctx.h4}; }
+State state_of(const SHA_CTX& ctx) noexcept {
+    return {ctx.h0, ctx.h1, ctx.h2, ctx.h3, ctx.h4};
+}
 
 // A context that has hashed one block, whose result is `state`.
 void resume(SHA_CTX& ctx, const State& state) noexcept {

@@ -36,8 +36,7 @@ TEST(HmacSha1, AgreesWithOpenSslForAnyLengthsAndParts) {
         const Bytes message = random.bytes(random.below(300));
         const std::size_t cut = random.below(message.size() + 1);
         Bytes expected(20);
-        HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), message.data(), message.size(), expected.data(),
-             nullptr);
+        HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), message.data(), message.size(), expected.data(), nullptr);
         const ByteView view(message);
         ASSERT_EQ(mac(key, {view.first(cut), view.subspan(cut)}), expected);
     }

@@ -33,8 +33,8 @@ inline void prepare_cm_job(IMB_JOB& job) noexcept {
 }
 
 // AES-CM is its own inverse; src == dst is allowed.
-inline void apply_cm(IMB_MGR& manager, const void* round_keys, const Iv& iv, const std::uint8_t* src,
-                     std::uint8_t* dst, std::size_t len) noexcept {
+inline void apply_cm(IMB_MGR& manager, const void* round_keys, const Iv& iv, const std::uint8_t* src, std::uint8_t* dst,
+                     std::size_t len) noexcept {
     if (len == 0) return;
     IMB_JOB job{};
     prepare_cm_job(job);

@@ -26,8 +26,7 @@ public:
     void expand(KeyState& state, Suite suite, const SessionKeys& keys) noexcept;
 
 private:
-    explicit IpsecMbEngine(MbMgr manager) noexcept
-        : manager_(std::move(manager)), sealer_(*manager_), opener_(*manager_) {}
+    explicit IpsecMbEngine(MbMgr manager) noexcept : manager_(std::move(manager)), sealer_(*manager_), opener_(*manager_) {}
     void load(KeyState& state, Suite suite, const MasterKey& master) override;
 
     MbMgr manager_;

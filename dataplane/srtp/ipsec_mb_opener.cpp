@@ -22,11 +22,12 @@ Word word_bytes(std::uint32_t value) noexcept {
 
 }  // namespace
 
-IpsecMbOpener::~IpsecMbOpener() { secure_zero(&gcm_context_, sizeof gcm_context_); }
+IpsecMbOpener::~IpsecMbOpener() {
+    secure_zero(&gcm_context_, sizeof gcm_context_);
+}
 
-std::expected<std::size_t, OpenError> IpsecMbOpener::open_rtp(const RxKey& key, ByteView packet,
-                                                              std::size_t header_len, std::uint64_t index,
-                                                              std::uint8_t* dst) {
+std::expected<std::size_t, OpenError> IpsecMbOpener::open_rtp(const RxKey& key, ByteView packet, std::size_t header_len,
+                                                              std::uint64_t index, std::uint8_t* dst) {
     if (usable_suite(key) == Suite::none) return std::unexpected(OpenError::no_key);
     if (header_len < rtp_fixed_header || packet.size() < header_len + rtp_overhead(key.suite)) {
         return std::unexpected(OpenError::too_short);
@@ -56,8 +57,8 @@ std::expected<std::size_t, OpenError> IpsecMbOpener::open_rtp(const RxKey& key, 
         if (!equal_constant_time(expected_tag.data(), tag, sha1_80_tag_bytes)) {
             return std::unexpected(OpenError::auth_failed);
         }
-        apply_cm(manager_, key.rtp.cm.rtp_round_keys.data(), cm_iv(key.rtp_salt, ssrc, index), payload,
-                 dst + header_len, payload_len);
+        apply_cm(manager_, key.rtp.cm.rtp_round_keys.data(), cm_iv(key.rtp_salt, ssrc, index), payload, dst + header_len,
+                 payload_len);
     }
     std::memcpy(dst, packet.data(), header_len);
     return plain_len;

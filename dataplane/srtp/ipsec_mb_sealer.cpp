@@ -43,7 +43,9 @@ IpsecMbSealer::IpsecMbSealer(IMB_MGR& manager) noexcept : manager_(manager) {
     }
 }
 
-IpsecMbSealer::~IpsecMbSealer() { secure_zero(&gcm_context_, sizeof gcm_context_); }
+IpsecMbSealer::~IpsecMbSealer() {
+    secure_zero(&gcm_context_, sizeof gcm_context_);
+}
 
 void IpsecMbSealer::seal_rtp(std::span<SealJob> jobs) {
     for (std::size_t i = 0; i < std::min(prefetch_distance, jobs.size()); ++i) prefetch_key(jobs[i].key);
@@ -128,8 +130,8 @@ std::size_t IpsecMbSealer::seal_rtcp(const TxKey& key, std::uint8_t* packet, std
             store_be32(aad.data() + rtcp_clear_header, rtcp_encrypted_flag | index);
             const Iv iv = gcm_iv(key.rtcp_salt, ssrc, index);
             const TransientGcmKey expanded(manager_, key.rtcp_key);
-            manager_.gcm128_enc(expanded.get(), &gcm_context_, body, body, body_len, iv.bytes.data(), aad.data(),
-                                aad.size(), end, gcm_tag_bytes);
+            manager_.gcm128_enc(expanded.get(), &gcm_context_, body, body, body_len, iv.bytes.data(), aad.data(), aad.size(),
+                                end, gcm_tag_bytes);
             store_be32(end + gcm_tag_bytes, rtcp_encrypted_flag | index);
             return len + rtcp_overhead(key.suite);
         }

@@ -18,8 +18,8 @@ struct alignas(16) Iv {
 namespace detail {
 
 inline Iv salted(const std::array<std::uint8_t, 16>& salt, std::uint64_t high, std::uint64_t low) noexcept {
-    const __m128i value = _mm_set_epi64x(static_cast<long long>(std::byteswap(low)),
-                                         static_cast<long long>(std::byteswap(high)));
+    const __m128i value =
+        _mm_set_epi64x(static_cast<long long>(std::byteswap(low)), static_cast<long long>(std::byteswap(high)));
     const __m128i mask = _mm_loadu_si128(static_cast<const __m128i*>(static_cast<const void*>(salt.data())));
     Iv iv;
     _mm_store_si128(static_cast<__m128i*>(static_cast<void*>(iv.bytes.data())), _mm_xor_si128(value, mask));

@@ -6,7 +6,9 @@
 
 namespace sluice::srtp {
 
-void secure_zero(void* memory, std::size_t size) noexcept { explicit_bzero(memory, size); }
+void secure_zero(void* memory, std::size_t size) noexcept {
+    explicit_bzero(memory, size);
+}
 
 void KeyState::wipe() noexcept {
     delete session;

@@ -16,7 +16,11 @@ inline constexpr std::size_t rtcp_clear_header = 8;
 inline constexpr std::size_t rtcp_ssrc_offset = 4;
 inline constexpr std::uint32_t rtcp_encrypted_flag = 0x80000000;
 
-[[nodiscard]] inline std::uint32_t load_be32(const std::uint8_t* bytes) noexcept { return load<be32>(bytes).value(); }
-inline void store_be32(std::uint8_t* bytes, std::uint32_t value) noexcept { store(bytes, be32(value)); }
+[[nodiscard]] inline std::uint32_t load_be32(const std::uint8_t* bytes) noexcept {
+    return load<be32>(bytes).value();
+}
+inline void store_be32(std::uint8_t* bytes, std::uint32_t value) noexcept {
+    store(bytes, be32(value));
+}
 
 }  // namespace sluice::srtp

@@ -13,7 +13,9 @@
 namespace sluice::srtp {
 namespace {
 
-LibsrtpSession* session_of(const KeyState& key) noexcept { return static_cast<LibsrtpSession*>(key.session); }
+LibsrtpSession* session_of(const KeyState& key) noexcept {
+    return static_cast<LibsrtpSession*>(key.session);
+}
 
 // A key that another backend made has no session.
 Suite usable_suite(const KeyState& key) noexcept {
@@ -106,8 +108,8 @@ private:
     using Unprotect = srtp_err_status_t (*)(srtp_t, void*, int*);
 
     std::expected<std::size_t, OpenError> finish(LibsrtpSession& session, std::uint32_t ssrc,
-                                                 std::optional<std::uint64_t> index, ByteView packet,
-                                                 std::uint8_t* dst, Unprotect unprotect) {
+                                                 std::optional<std::uint64_t> index, ByteView packet, std::uint8_t* dst,
+                                                 Unprotect unprotect) {
         scratch_.assign(packet.begin(), packet.end());
         auto size = static_cast<int>(packet.size());
         if (const auto status = unprotect(session.get(), scratch_.data(), &size); status != srtp_err_status_ok) {

@@ -45,7 +45,9 @@ LibsrtpSession::Stream* LibsrtpSession::stream(std::uint32_t ssrc) {
     return &streams_[ssrc];
 }
 
-bool LibsrtpSession::prepare_rtcp(std::uint32_t ssrc) { return stream(ssrc) != nullptr; }
+bool LibsrtpSession::prepare_rtcp(std::uint32_t ssrc) {
+    return stream(ssrc) != nullptr;
+}
 
 bool LibsrtpSession::prepare_rtp(std::uint32_t ssrc, std::uint64_t index) {
     const Stream* known = stream(ssrc);

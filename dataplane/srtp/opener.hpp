@@ -41,8 +41,7 @@ public:
     // `header_len` (>= 12) counts CSRCs and extension. On error dst holds no plaintext: the payload is
     // untouched or zeroed.
     [[nodiscard]] virtual std::expected<std::size_t, OpenError> open_rtp(const RxKey& key, ByteView packet,
-                                                                         std::size_t header_len,
-                                                                         std::uint64_t index,
+                                                                         std::size_t header_len, std::uint64_t index,
                                                                          std::uint8_t* dst) = 0;
 
     // dst has room for packet.size() - rtcp_overhead(suite). A packet whose E flag is clear

@@ -77,8 +77,7 @@ void compare_with_oracle(std::uint64_t seed) {
             const std::uint64_t reach = kind < 80 ? 40 : kind < 98 ? Bits + Bits / 4 : 3 * Bits;
             const std::uint64_t low = around > reach ? around - reach : 0;
             const std::uint64_t index = low + random() % (2 * reach);
-            const bool fresh = seen.empty() ||
-                               (index + Bits > *seen.rbegin() && !seen.contains(index));
+            const bool fresh = seen.empty() || (index + Bits > *seen.rbegin() && !seen.contains(index));
             ASSERT_EQ(window.check(index), fresh) << "index " << index << " highest " << window.highest();
             if (fresh && random() % 8 != 0) {
                 window.commit(index);

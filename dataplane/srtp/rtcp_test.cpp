@@ -33,8 +33,7 @@ TEST_P(Rtcp, AgreesWithLibsrtpForEveryLength) {
         const Bytes sealed = test::seal_rtcp(*mb_, ours.tx, plain, ++index);
         ASSERT_EQ(sealed.size(), len + rtcp_overhead(GetParam()));
         ASSERT_EQ(test::seal_rtcp(*oracle_, theirs.tx, plain, 0), sealed) << "length " << len;
-        for (const auto& opened :
-             {test::open_rtcp(*mb_, ours.rx, sealed), test::open_rtcp(*oracle_, theirs.rx, sealed)}) {
+        for (const auto& opened : {test::open_rtcp(*mb_, ours.rx, sealed), test::open_rtcp(*oracle_, theirs.rx, sealed)}) {
             ASSERT_TRUE(opened);
             ASSERT_EQ(opened->plain, plain);
             ASSERT_EQ(opened->index, index);
@@ -49,8 +48,7 @@ TEST_P(Rtcp, HonoursAnyIndex) {
     for (const std::uint32_t index : {1U, 2U, 0xffffU, 0x10000U, 0x123456U, 0x7ffffffeU}) {
         const Bytes plain = compound(64);
         const Bytes sealed = test::seal_rtcp(*mb_, ours.tx, plain, index);
-        for (const auto& opened :
-             {test::open_rtcp(*mb_, ours.rx, sealed), test::open_rtcp(*oracle_, theirs.rx, sealed)}) {
+        for (const auto& opened : {test::open_rtcp(*mb_, ours.rx, sealed), test::open_rtcp(*oracle_, theirs.rx, sealed)}) {
             ASSERT_TRUE(opened) << index;
             EXPECT_EQ(opened->plain, plain);
             EXPECT_EQ(opened->index, index);

@@ -39,8 +39,8 @@ TEST_P(Differential, AgreesForEveryPayloadLength) {
     const test::Keys ours(GetParam(), master, *mb);
     const test::Keys theirs(GetParam(), master, *oracle);
     for (std::size_t len = 0; len <= 1500; ++len) {
-        const Bytes header = test::rtp_header(random, 12 + 4 * random.below(13), random.below(4), 7,
-                                              static_cast<std::uint16_t>(len));
+        const Bytes header =
+            test::rtp_header(random, 12 + 4 * random.below(13), random.below(4), 7, static_cast<std::uint16_t>(len));
         check(ours, theirs, header, random.bytes(len), len);
         if (HasFatalFailure()) return;
     }
@@ -128,8 +128,7 @@ TEST(SealBatch, AgreesWithLibsrtpForAnyMixOfSuitesKeysAndLengths) {
             one.key = batch % 3 == 0 ? 2 * random.below(key_count / 2) + 1 : random.below(key_count);
             one.index = next[one.key]++;
             one.header = test::rtp_header(random, 12 + 4 * random.below(13), random.below(3),
-                                          static_cast<std::uint32_t>(100 + one.key),
-                                          static_cast<std::uint16_t>(one.index));
+                                          static_cast<std::uint32_t>(100 + one.key), static_cast<std::uint16_t>(one.index));
             one.payload = random.bytes(random.below(2) ? common : random.below(1500) * (random.below(10) != 0));
             const TxKey& key = ours[one.key]->tx;
             const std::size_t len = one.header.size() + one.payload.size() + rtp_overhead(key.suite);
@@ -166,8 +165,13 @@ TEST(SealBatch, KeepsGcmInsideThePacketItself) {
     const Bytes payload = random.bytes(333);
     test::Guarded dst(header.size() + payload.size() + gcm_tag_bytes + seal_tailroom);
     std::memcpy(dst.data(), header.data(), header.size());
-    SealJob job{.key = &keys.tx, .dst = dst.data(), .header_len = 12, .payload_len = 333, .payload = payload.data(),
-                .index = 1, .ssrc = 1};
+    SealJob job{.key = &keys.tx,
+                .dst = dst.data(),
+                .header_len = 12,
+                .payload_len = 333,
+                .payload = payload.data(),
+                .index = 1,
+                .ssrc = 1};
     world.mb->sealer().seal_rtp({&job, 1});
     EXPECT_TRUE(dst.untouched_from(job.out_len));
 }

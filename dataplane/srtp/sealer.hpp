@@ -47,8 +47,7 @@ public:
     // Seals a compound RTCP packet in place; `packet` has room for len + rtcp_overhead(suite).
     // `index31` must be fresh for this key and grow by at least one each time. Returns the new length,
     // or 0 if the packet is shorter than one RTCP header with an SSRC (8 bytes) or there is no key.
-    virtual std::size_t seal_rtcp(const TxKey& key, std::uint8_t* packet, std::size_t len,
-                                  std::uint32_t index31) = 0;
+    virtual std::size_t seal_rtcp(const TxKey& key, std::uint8_t* packet, std::size_t len, std::uint32_t index31) = 0;
 
     [[nodiscard]] virtual std::string_view name() const = 0;
 

@@ -131,8 +131,8 @@ inline Bytes seal(Engine& engine, const TxKey& key, const Bytes& header, const B
     return {sealed.begin(), sealed.end()};
 }
 
-inline std::expected<Bytes, OpenError> open(Engine& engine, const RxKey& key, const Bytes& packet,
-                                            std::size_t header_len, std::uint64_t index) {
+inline std::expected<Bytes, OpenError> open(Engine& engine, const RxKey& key, const Bytes& packet, std::size_t header_len,
+                                            std::uint64_t index) {
     const std::size_t room = packet.size() - std::min(packet.size(), rtp_overhead(key.suite));
     Guarded dst(room);
     const auto len = engine.opener().open_rtp(key, packet, header_len, index, dst.data());

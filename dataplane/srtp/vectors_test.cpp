@@ -32,11 +32,10 @@ protected:
 
 TEST_F(Rfc7714, RtpPacketIsThatOfSection16) {
     const Bytes header = from_hex("8040f17b 8041f8d3 5501a0b2");
-    const Bytes payload =
-        from_hex("47616c6c 69612065 7374206f 6d6e6973 20646976 69736120 696e2070 61727465 73207472 6573");
+    const Bytes payload = from_hex("47616c6c 69612065 7374206f 6d6e6973 20646976 69736120 696e2070 61727465 73207472 6573");
     const Bytes sealed = header + from_hex(
-        "f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf 8833"
-        "899d7f27 beb16a91 52cf765e e4390cce");
+                                      "f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf 8833"
+                                      "899d7f27 beb16a91 52cf765e e4390cce");
     EXPECT_EQ(test::seal(*engine_, tx_, header, payload, 0xf17b), sealed);
     EXPECT_EQ(test::open(*engine_, rx_, sealed, 12, 0xf17b), header + payload);
 }
@@ -78,8 +77,8 @@ TEST(CmSha1, PacketIsThatOfLibsrtpsDriver) {
     EXPECT_EQ(test::open(*engine, keys.rx, sealed, 12, 0x1234), header + payload);
 
     const Bytes rtcp = from_hex("81c8000b cafebabe abababab abababab abababab abababab");
-    const Bytes sealed_rtcp = from_hex(
-        "81c8000b cafebabe 7128035b e487b9bd bef89041 f977a5a8 80000001 993e08cd 54d6c1230798");
+    const Bytes sealed_rtcp =
+        from_hex("81c8000b cafebabe 7128035b e487b9bd bef89041 f977a5a8 80000001 993e08cd 54d6c1230798");
     EXPECT_EQ(test::seal_rtcp(*engine, keys.tx, rtcp, 1), sealed_rtcp);
     const auto opened = test::open_rtcp(*engine, keys.rx, sealed_rtcp);
     ASSERT_TRUE(opened);

@@ -39,8 +39,12 @@ TransportTable::~TransportTable() {
     rte_hash_free(ufrags_);
 }
 
-Transport* TransportTable::by_flow(const FlowKey& key) const noexcept { return find(flows_, &key); }
-Transport* TransportTable::by_ufrag(std::uint64_t ufrag) const noexcept { return find(ufrags_, &ufrag); }
+Transport* TransportTable::by_flow(const FlowKey& key) const noexcept {
+    return find(flows_, &key);
+}
+Transport* TransportTable::by_ufrag(std::uint64_t ufrag) const noexcept {
+    return find(ufrags_, &ufrag);
+}
 
 bool TransportTable::add_flow(const FlowKey& key, Transport* transport) noexcept {
     return rte_hash_add_key_data(flows_, &key, transport) == 0;

@@ -19,12 +19,12 @@ struct alignas(64) LegHot {
     std::uint64_t reserved_index = 0;  // no RTP index at or above it may be used before it is raised in the segment
     std::uint32_t ssrc = 0;
     bool awaiting_keyframe = false;
-    bool switching = true;             // the next packet is the first of its source for this leg
+    bool switching = true;  // the next packet is the first of its source for this leg
     bool paused = false;
-    bool needs_two_byte = false;       // an extension id above 14 was negotiated
+    bool needs_two_byte = false;  // an extension id above 14 was negotiated
     std::array<abi::LegPayload, abi::max_payloads> payloads{};
     std::uint64_t packets = 0;
-    std::uint64_t octets = 0;          // payload only, as SR counts them
+    std::uint64_t octets = 0;  // payload only, as SR counts them
 };
 static_assert(sizeof(LegHot) == 128);
 
@@ -32,8 +32,8 @@ struct Leg {
     LegHot hot;
     abi::LegId id{};
     std::uint32_t slot = 0;
-    std::uint32_t position = 0;        // in the view's list
-    SourceView* view = nullptr;        // nullptr while there is no source
+    std::uint32_t position = 0;  // in the view's list
+    SourceView* view = nullptr;  // nullptr while there is no source
     Leg* next_of_transport = nullptr;
     abi::ExtensionIds extensions{};
     std::array<char, abi::max_mid> mid{};
@@ -41,7 +41,7 @@ struct Leg {
     abi::MediaKind kind = abi::MediaKind::none;
     std::uint32_t clock_rate = 0;
     std::uint32_t rtx_ssrc = 0;
-    std::uint64_t rtx_index = 0;       // next to use
+    std::uint64_t rtx_index = 0;  // next to use
     std::uint64_t rtx_reserved = 0;
     std::int64_t rtt_ns = 0;
     // RTX budget: a token bucket in bytes, so that a lossy viewer cannot be made an amplifier.

@@ -9,7 +9,9 @@ HistoryPool::HistoryPool(const char* name, std::uint32_t count, int socket) : si
                                nullptr, nullptr, socket, 0);
 }
 
-HistoryPool::~HistoryPool() { rte_mempool_free(pool_); }
+HistoryPool::~HistoryPool() {
+    rte_mempool_free(pool_);
+}
 
 MediaPacket* HistoryPool::take() noexcept {
     void* object = nullptr;
@@ -20,7 +22,9 @@ MediaPacket* HistoryPool::take() noexcept {
     return packet;
 }
 
-std::uint32_t HistoryPool::available() const noexcept { return rte_mempool_avail_count(pool_); }
+std::uint32_t HistoryPool::available() const noexcept {
+    return rte_mempool_avail_count(pool_);
+}
 
 void release(MediaPacket* packet) noexcept {
     if (packet->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) rte_mempool_put(packet->pool, packet);

@@ -23,11 +23,11 @@ struct MediaPacket {
     std::uint16_t header_length;   // RTP header, CSRCs and extension
     std::uint16_t payload_length;  // without RTP padding
     rte_mempool* pool;
-    std::uint64_t source;          // SourceId of the publisher's source
-    std::int64_t index;            // extended sequence number: ROC << 16 | seq
+    std::uint64_t source;  // SourceId of the publisher's source
+    std::int64_t index;    // extended sequence number: ROC << 16 | seq
     std::uint64_t rx_tsc;
     std::uint32_t timestamp;
-    std::uint8_t payload_index;    // into the source's payload table
+    std::uint8_t payload_index;  // into the source's payload table
     bool marker;
     bool keyframe_start;
     bool frame_start;

@@ -23,14 +23,14 @@ struct Source {
     std::uint32_t slot = 0;
     abi::SourceSpec spec;
     Transport* transport = nullptr;
-    SourceView* view = nullptr;            // on the owning worker
-    std::uint64_t interested = 0;          // bit per other worker that has legs of it
+    SourceView* view = nullptr;    // on the owning worker
+    std::uint64_t interested = 0;  // bit per other worker that has legs of it
 
-    srtp::ReplayWindow<1024> window;       // of received RTP indices
+    srtp::ReplayWindow<1024> window;  // of received RTP indices
     srtp::ReplayWindow<1024> rtx_window;
     // Of original packets, whichever way they came: RTX and the network may both deliver one.
     srtp::ReplayWindow<1024> delivered;
-    std::uint64_t rx_index_hint = 0;       // highest index that a data plane before us received
+    std::uint64_t rx_index_hint = 0;  // highest index that a data plane before us received
     std::uint64_t rtx_rx_index_hint = 0;
     media::ReceiveStats stats;
     media::UpstreamNack nack;

@@ -24,16 +24,16 @@ struct SourceView {
     static constexpr std::uint32_t audio_ring = 256;
 
     abi::SourceId source{};
-    std::uint32_t slot = 0;       // source slot, the same on every worker
-    std::uint16_t owner = 0;      // the publisher's worker
+    std::uint32_t slot = 0;   // source slot, the same on every worker
+    std::uint16_t owner = 0;  // the publisher's worker
     abi::MediaKind kind = abi::MediaKind::none;
     std::uint32_t mask = 0;
     std::uint64_t head = 0;
     std::uint64_t cursor = 0;
-    bool due = false;             // stands in the worker's list of views with packets to fan out
+    bool due = false;  // stands in the worker's list of views with packets to fan out
     std::uint32_t leg_count = 0;
     std::uint32_t leg_capacity = 0;
-    Leg** legs = nullptr;         // in the order of joining; owned, replaced by a larger one through a command
+    Leg** legs = nullptr;  // in the order of joining; owned, replaced by a larger one through a command
     media::SenderClock clock;
     std::unique_ptr<MediaPacket*[]> ring;
     std::unique_ptr<std::uint64_t[]> arrival;  // by (index & mask): where in the ring that packet stands

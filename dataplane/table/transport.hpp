@@ -1,5 +1,5 @@
-// A transport: one peer's 5-tuples, ICE credentials and SRTP keys, owned by one worker together with all its legs and sources.
-// Main allocates and frees it; between install and retire only its worker touches it.
+// A transport: one peer's 5-tuples, ICE credentials and SRTP keys, owned by one worker together with all its legs and
+// sources. Main allocates and frees it; between install and retire only its worker touches it.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ struct IceState {
 
 // What every egress packet reads.
 struct alignas(64) TransportHot {
-    wire::UdpTemplate path;        // L2 to L4 headers; empty until there is a path
+    wire::UdpTemplate path;           // L2 to L4 headers; empty until there is a path
     const srtp::TxKey* tx = nullptr;  // null until the handshake is done
     std::uint16_t max_payload = 0;    // UDP payload that fits the MTU
     bool has_path = false;
@@ -58,8 +58,8 @@ struct alignas(64) Transport {
     IceState ice;
     IceState previous_ice;
 
-    abi::FlowAddress path;             // where egress goes
-    abi::FlowAddress programmed_path;  // what the control plane asked for last
+    abi::FlowAddress path;                            // where egress goes
+    abi::FlowAddress programmed_path;                 // what the control plane asked for last
     std::array<abi::FlowAddress, max_flows> flows{};  // in the flow table, oldest first
     std::uint8_t flow_count = 0;
     std::int64_t path_authenticated_ns = 0;  // last authenticated packet on `path`
@@ -67,9 +67,16 @@ struct alignas(64) Transport {
     std::int64_t silent_reported_ns = 0;
 
     std::uint32_t srtcp_index = 0;
-    srtp::ReplayWindow<128> srtcp_window;
-    std::int64_t next_report_ns = 0;    // RR and transport-cc towards a publisher
-    std::int64_t next_sr_ns = 0;        // SRs towards a viewer
+    // Per sender SSRC, as RFC 3711 section 3.2.3 has one context per SSRC: libsrtp, and so every browser, counts each by
+    // itself.
+    struct RtcpWindow {
+        std::uint32_t ssrc = 0;
+        srtp::ReplayWindow<128> window;
+    };
+    std::array<RtcpWindow, max_bindings> rtcp_windows{};
+    std::uint8_t rtcp_window_count = 0;
+    std::int64_t next_report_ns = 0;  // RR and transport-cc towards a publisher
+    std::int64_t next_sr_ns = 0;      // SRs towards a viewer
     std::uint32_t sender_ssrc = 1;
     std::array<char, 16> cname{};
     std::uint8_t cname_length = 0;
@@ -89,6 +96,15 @@ struct alignas(64) Transport {
 
     abi::TransportSlot* counters = nullptr;
 
+    // The window of this sender; nullptr when that many SSRCs of one peer are more than we follow.
+    [[nodiscard]] srtp::ReplayWindow<128>* rtcp_window(std::uint32_t ssrc) noexcept {
+        for (std::uint8_t i = 0; i < rtcp_window_count; ++i) {
+            if (rtcp_windows[i].ssrc == ssrc) return &rtcp_windows[i].window;
+        }
+        if (rtcp_window_count == rtcp_windows.size()) return nullptr;
+        rtcp_windows[rtcp_window_count] = {ssrc, {}};
+        return &rtcp_windows[rtcp_window_count++].window;
+    }
     [[nodiscard]] Binding* bound(std::uint32_t ssrc) noexcept {
         for (std::uint8_t i = 0; i < binding_count; ++i) {
             if (bindings[i].ssrc == ssrc) return &bindings[i];

@@ -24,7 +24,9 @@ Layout lay_out(const SegmentPlan& p) noexcept {
 
 }  // namespace
 
-std::size_t Segment::size_of(const SegmentPlan& plan) noexcept { return lay_out(plan).size; }
+std::size_t Segment::size_of(const SegmentPlan& plan) noexcept {
+    return lay_out(plan).size;
+}
 
 std::expected<Segment, std::string> Segment::create(const SegmentPlan& plan) {
     const Layout l = lay_out(plan);

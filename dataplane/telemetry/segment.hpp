@@ -23,11 +23,21 @@ class Segment {
 public:
     [[nodiscard]] static std::expected<Segment, std::string> create(const SegmentPlan& plan);
 
-    [[nodiscard]] abi::SegmentHeader& header() const noexcept { return *reinterpret_cast<abi::SegmentHeader*>(memory_.data()); }
-    [[nodiscard]] abi::WorkerBlock& worker(std::uint32_t i) const noexcept { return at<abi::WorkerBlock>(header().worker_offset, i); }
-    [[nodiscard]] abi::PortBlock& port(std::uint32_t i) const noexcept { return at<abi::PortBlock>(header().port_offset, i); }
-    [[nodiscard]] abi::TransportSlot& transport(std::uint32_t i) const noexcept { return at<abi::TransportSlot>(header().transport_offset, i); }
-    [[nodiscard]] abi::SourceSlot& source(std::uint32_t i) const noexcept { return at<abi::SourceSlot>(header().source_offset, i); }
+    [[nodiscard]] abi::SegmentHeader& header() const noexcept {
+        return *reinterpret_cast<abi::SegmentHeader*>(memory_.data());
+    }
+    [[nodiscard]] abi::WorkerBlock& worker(std::uint32_t i) const noexcept {
+        return at<abi::WorkerBlock>(header().worker_offset, i);
+    }
+    [[nodiscard]] abi::PortBlock& port(std::uint32_t i) const noexcept {
+        return at<abi::PortBlock>(header().port_offset, i);
+    }
+    [[nodiscard]] abi::TransportSlot& transport(std::uint32_t i) const noexcept {
+        return at<abi::TransportSlot>(header().transport_offset, i);
+    }
+    [[nodiscard]] abi::SourceSlot& source(std::uint32_t i) const noexcept {
+        return at<abi::SourceSlot>(header().source_offset, i);
+    }
     [[nodiscard]] abi::LegSlot& leg(std::uint32_t i) const noexcept { return at<abi::LegSlot>(header().leg_offset, i); }
     [[nodiscard]] const SharedMemory& memory() const noexcept { return memory_; }
     [[nodiscard]] static std::size_t size_of(const SegmentPlan& plan) noexcept;

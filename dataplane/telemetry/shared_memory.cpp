@@ -14,7 +14,8 @@ std::expected<SharedMemory, std::string> SharedMemory::create(const char* name, 
     SharedMemory m;
     m.fd_ = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (m.fd_ < 0) return std::unexpected(std::string("memfd_create: ") + std::strerror(errno));
-    if (ftruncate(m.fd_, static_cast<off_t>(size)) != 0) return std::unexpected(std::string("ftruncate: ") + std::strerror(errno));
+    if (ftruncate(m.fd_, static_cast<off_t>(size)) != 0)
+        return std::unexpected(std::string("ftruncate: ") + std::strerror(errno));
     (void)fcntl(m.fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
     void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, m.fd_, 0);
     if (at == MAP_FAILED) return std::unexpected(std::string("mmap: ") + std::strerror(errno));

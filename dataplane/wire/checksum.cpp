@@ -32,9 +32,8 @@ std::uint64_t pseudo_header4(be32 source, be32 destination, std::uint8_t protoco
     return std::uint64_t{source.raw()} + destination.raw() + be16{protocol}.raw() + be16{length}.raw();
 }
 
-std::uint64_t pseudo_header6(const std::array<std::uint8_t, 16>& source,
-                             const std::array<std::uint8_t, 16>& destination, std::uint8_t protocol,
-                             std::uint32_t length) noexcept {
+std::uint64_t pseudo_header6(const std::array<std::uint8_t, 16>& source, const std::array<std::uint8_t, 16>& destination,
+                             std::uint8_t protocol, std::uint32_t length) noexcept {
     const std::uint64_t addresses = checksum_add(checksum_add(0, source), destination);
     return addresses + be32{length}.raw() + be32{protocol}.raw();
 }

@@ -16,7 +16,9 @@ namespace sluice::wire {
 // Adds `bytes` to a partial sum. Of several chunks only the last may have an odd length.
 [[nodiscard]] std::uint64_t checksum_add(std::uint64_t sum, ByteView bytes) noexcept;
 
-[[nodiscard]] constexpr std::uint64_t checksum_add(std::uint64_t sum, be16 word) noexcept { return sum + word.raw(); }
+[[nodiscard]] constexpr std::uint64_t checksum_add(std::uint64_t sum, be16 word) noexcept {
+    return sum + word.raw();
+}
 
 // To 16 bits, not complemented: what a NIC that finishes the sum wants in the field.
 [[nodiscard]] constexpr std::uint16_t checksum_fold(std::uint64_t sum) noexcept {
@@ -38,7 +40,9 @@ namespace sluice::wire {
     return checksum.raw() == 0 ? be16{0xffff} : checksum;
 }
 
-[[nodiscard]] inline be16 internet_checksum(ByteView bytes) noexcept { return checksum_finish(checksum_add(0, bytes)); }
+[[nodiscard]] inline be16 internet_checksum(ByteView bytes) noexcept {
+    return checksum_finish(checksum_add(0, bytes));
+}
 
 // Pseudo-header sums; `length` is that of the upper-layer header and payload. Both addresses are of one family.
 [[nodiscard]] std::uint64_t pseudo_header4(be32 source, be32 destination, std::uint8_t protocol,
@@ -49,8 +53,8 @@ namespace sluice::wire {
 
 // The checksum field of a UDP header and payload, whose own checksum field must hold zero.
 [[nodiscard]] be16 udp4_checksum(be32 source, be32 destination, ByteView udp) noexcept;
-[[nodiscard]] be16 udp6_checksum(const std::array<std::uint8_t, 16>& source,
-                                 const std::array<std::uint8_t, 16>& destination, ByteView udp) noexcept;
+[[nodiscard]] be16 udp6_checksum(const std::array<std::uint8_t, 16>& source, const std::array<std::uint8_t, 16>& destination,
+                                 ByteView udp) noexcept;
 
 // RFC 1624 equation 3, after one 16-bit word changed.
 [[nodiscard]] constexpr be16 checksum_update(be16 checksum, be16 before, be16 after) noexcept {

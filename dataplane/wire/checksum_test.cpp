@@ -47,8 +47,7 @@ TEST(Checksum, DoesNotDependOnEvenChunking) {
     for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
     for (std::size_t cut = 0; cut <= bytes.size(); cut += 2) {
         const ByteView view{bytes};
-        EXPECT_EQ(checksum_finish(checksum_add(checksum_add(0, view.first(cut)), view.subspan(cut))).value(),
-                  naive(view));
+        EXPECT_EQ(checksum_finish(checksum_add(checksum_add(0, view.first(cut)), view.subspan(cut))).value(), naive(view));
     }
 }
 

@@ -21,7 +21,9 @@ enum class PacketClass : std::uint8_t { stun, zrtp, dtls, turn_channel, quic, rt
 }
 
 // Of a packet of class rtp: payload types 64..95 with the marker set are RTCP packet types 192..223.
-[[nodiscard]] constexpr bool is_rtcp(std::uint8_t second) noexcept { return second >= 192 && second <= 223; }
+[[nodiscard]] constexpr bool is_rtcp(std::uint8_t second) noexcept {
+    return second >= 192 && second <= 223;
+}
 
 [[nodiscard]] constexpr std::string_view to_string(PacketClass packet_class) noexcept {
     switch (packet_class) {

@@ -58,10 +58,18 @@ void run(const std::string& name, void (*body)(ByteView)) {
     }
 }
 
-TEST(Mutation, OfStunDoesNoHarm) { run("stun", fuzz::stun); }
-TEST(Mutation, OfRtpDoesNoHarm) { run("rtp", fuzz::rtp); }
-TEST(Mutation, OfRtcpDoesNoHarm) { run("rtcp", fuzz::rtcp); }
-TEST(Mutation, OfFramesDoesNoHarm) { run("frame", fuzz::frame); }
+TEST(Mutation, OfStunDoesNoHarm) {
+    run("stun", fuzz::stun);
+}
+TEST(Mutation, OfRtpDoesNoHarm) {
+    run("rtp", fuzz::rtp);
+}
+TEST(Mutation, OfRtcpDoesNoHarm) {
+    run("rtcp", fuzz::rtcp);
+}
+TEST(Mutation, OfFramesDoesNoHarm) {
+    run("frame", fuzz::frame);
+}
 
 }  // namespace
 }  // namespace sluice::wire

@@ -14,7 +14,9 @@ constexpr std::uint8_t reply_hop_limit = 64;
 constexpr std::uint8_t neighbor_hop_limit = 255;  // RFC 4861 section 7.1.1: proves that no router was passed
 constexpr std::uint8_t target_address_option = 2;
 
-std::unexpected<ReplyError> refuse(ReplyError error) noexcept { return std::unexpected(error); }
+std::unexpected<ReplyError> refuse(ReplyError error) noexcept {
+    return std::unexpected(error);
+}
 
 // Ethernet header back to where the request came from, with its VLAN tag.
 void write_l2(ByteView request, const L2& l2, const Mac& from, const Mac& to, ByteSpan out) noexcept {
@@ -26,7 +28,9 @@ void write_l2(ByteView request, const L2& l2, const Mac& from, const Mac& to, By
 }
 
 // A station's own address; a reply to anything else could be used to flood a group.
-bool can_answer(const Mac& mac) noexcept { return !mac.is_multicast() && !mac.is_zero(); }
+bool can_answer(const Mac& mac) noexcept {
+    return !mac.is_multicast() && !mac.is_zero();
+}
 
 struct Icmp6Request {
     L2 l2;
@@ -34,8 +38,7 @@ struct Icmp6Request {
     ByteView message;
 };
 
-std::expected<Icmp6Request, ReplyError> parse_icmp6(ByteView request, std::uint8_t type,
-                                                    std::size_t minimum) noexcept {
+std::expected<Icmp6Request, ReplyError> parse_icmp6(ByteView request, std::uint8_t type, std::size_t minimum) noexcept {
     const auto l2 = parse_l2(request);
     if (!l2 || l2->type != ethertype_ipv6) return refuse(ReplyError::not_a_request);
     const ByteView packet = request.subspan(l2->length);
@@ -105,13 +108,11 @@ ReplyLength write_icmp_echo_reply(ByteView request, const HostIdentity& host, By
     const auto ip = load<Ipv4Header>(packet.data());
     const std::size_t header = (ip.version_length & 0x0f) * std::size_t{4};
     const std::size_t total = ip.total_length.value();
-    if (ip.version_length >> 4 != 4 || header < sizeof ip || total > packet.size() ||
-        total < header + sizeof(IcmpHeader)) {
+    if (ip.version_length >> 4 != 4 || header < sizeof ip || total > packet.size() || total < header + sizeof(IcmpHeader)) {
         return refuse(ReplyError::malformed);
     }
     const ByteView message = packet.subspan(header, total - header);
-    if (ip.protocol != protocol_icmp || (ip.fragment.value() & ipv4_fragment_mask) != 0 ||
-        message[0] != icmp_echo_request) {
+    if (ip.protocol != protocol_icmp || (ip.fragment.value() & ipv4_fragment_mask) != 0 || message[0] != icmp_echo_request) {
         return refuse(ReplyError::not_a_request);
     }
     const Mac peer = load<EthernetHeader>(request.data()).source;
@@ -187,11 +188,8 @@ ReplyLength write_neighbor_advert(ByteView request, const HostIdentity& host, By
     store(out.data() + l2.length, reply);
 
     const std::uint32_t flags = neighbor_override | (probe ? 0 : neighbor_solicited);
-    const NeighborAdvert advert{{icmp6_neighbor_advert, 0, be16{0}, be32{flags}},
-                                solicit.target,
-                                target_address_option,
-                                1,
-                                host.mac};
+    const NeighborAdvert advert{
+        {icmp6_neighbor_advert, 0, be16{0}, be32{flags}}, solicit.target, target_address_option, 1, host.mac};
     const ByteSpan body = out.subspan(l2.length + sizeof reply, sizeof advert);
     store(body.data(), advert);
     seal_icmp6(reply, body);

@@ -33,8 +33,16 @@ Bytes arp_request_frame(const char* target) {
 Bytes echo4_frame(std::size_t data) {
     Bytes frame;
     append(frame, EthernetHeader{test::mac_b, test::mac_a, be16{ethertype_ipv4}});
-    Ipv4Header ip{0x45, 0, be16{static_cast<std::uint16_t>(28 + data)}, be16{77}, be16{0}, 9, protocol_icmp, be16{0},
-                  test::address("192.0.2.9").v4(), test::address("192.0.2.1").v4()};
+    Ipv4Header ip{0x45,
+                  0,
+                  be16{static_cast<std::uint16_t>(28 + data)},
+                  be16{77},
+                  be16{0},
+                  9,
+                  protocol_icmp,
+                  be16{0},
+                  test::address("192.0.2.9").v4(),
+                  test::address("192.0.2.1").v4()};
     ip.checksum = internet_checksum(bytes_of(ip));
     append(frame, ip);
     append(frame, IcmpHeader{icmp_echo_request, 0, be16{0}, be32{0x00010002}});
@@ -46,12 +54,16 @@ Bytes echo4_frame(std::size_t data) {
 Bytes icmp6_frame(const char* from, const char* to, std::uint8_t hops, const Bytes& message) {
     Bytes frame;
     append(frame, EthernetHeader{test::mac_b, test::mac_a, be16{ethertype_ipv6}});
-    const Ipv6Header ip{be32{0x60000000},     be16{static_cast<std::uint16_t>(message.size())},
-                        protocol_icmp6,       hops,
-                        test::address(from).bytes, test::address(to).bytes};
+    const Ipv6Header ip{be32{0x60000000},
+                        be16{static_cast<std::uint16_t>(message.size())},
+                        protocol_icmp6,
+                        hops,
+                        test::address(from).bytes,
+                        test::address(to).bytes};
     append(frame, ip);
     frame.insert(frame.end(), message.begin(), message.end());
-    const auto pseudo = pseudo_header6(ip.source, ip.destination, protocol_icmp6, static_cast<std::uint32_t>(message.size()));
+    const auto pseudo =
+        pseudo_header6(ip.source, ip.destination, protocol_icmp6, static_cast<std::uint32_t>(message.size()));
     store(frame.data() + 56, checksum_finish(checksum_add(pseudo, ByteView{frame}.subspan(54))));
     return frame;
 }

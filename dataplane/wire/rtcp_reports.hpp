@@ -18,12 +18,12 @@ struct SenderInfo {
 };
 
 struct ReportBlock {
-    std::uint32_t ssrc = 0;              // the source that is reported on
-    std::uint8_t fraction_lost = 0;      // of 256, since the last report
-    std::int32_t cumulative_lost = 0;    // 24 bits, signed: duplicates can make it negative
-    std::uint32_t highest_sequence = 0;  // 16 bits of cycles, 16 bits of sequence
-    std::uint32_t jitter = 0;            // in RTP timestamp units
-    std::uint32_t last_sr = 0;           // middle 32 bits of the last SR's NTP time; 0 for none
+    std::uint32_t ssrc = 0;                 // the source that is reported on
+    std::uint8_t fraction_lost = 0;         // of 256, since the last report
+    std::int32_t cumulative_lost = 0;       // 24 bits, signed: duplicates can make it negative
+    std::uint32_t highest_sequence = 0;     // 16 bits of cycles, 16 bits of sequence
+    std::uint32_t jitter = 0;               // in RTP timestamp units
+    std::uint32_t last_sr = 0;              // middle 32 bits of the last SR's NTP time; 0 for none
     std::uint32_t delay_since_last_sr = 0;  // in 1/65536 s
 };
 inline constexpr std::size_t report_block_size = 24;

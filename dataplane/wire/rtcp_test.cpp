@@ -65,8 +65,8 @@ TEST(RtcpReader, YieldsEveryPacketOfACompoundAndPassesOverXr) {
 }
 
 TEST(RtcpReports, ReadASenderReportByteForByte) {
-    const Bytes golden{0x81, 200, 0, 12, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0, 11,
-                       0, 0, 0, 2, 64, 0xff, 0xff, 0xfe, 0, 1, 0, 5, 0, 0, 0, 6, 0, 0, 0, 7, 0, 0, 0, 8};
+    const Bytes golden{0x81, 200, 0, 12, 0, 0, 0,  1,    1,    2,    3, 4, 5, 6, 7, 8, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0,
+                       0,    11,  0, 0,  0, 2, 64, 0xff, 0xff, 0xfe, 0, 1, 0, 5, 0, 0, 0, 6, 0, 0, 0, 7, 0, 0,  0, 8};
     const auto packet = first_of(golden);
     EXPECT_EQ(packet.sender_ssrc, 1U);
     const auto info = read_sender_info(packet);
@@ -98,9 +98,8 @@ TEST(RtcpReports, KeepACumulativeLossWithin24Bits) {
         RtcpWriter writer(buffer);
         const ReportBlock blocks[] = {{.cumulative_lost = given}};
         ASSERT_TRUE(writer.receiver_report(1, blocks));
-        ASSERT_TRUE(for_each_report_block(first_of(writer.finish()), [&](const ReportBlock& block) {
-            EXPECT_EQ(block.cumulative_lost, expected);
-        }));
+        ASSERT_TRUE(for_each_report_block(first_of(writer.finish()),
+                                          [&](const ReportBlock& block) { EXPECT_EQ(block.cumulative_lost, expected); }));
     }
 }
 
@@ -138,8 +137,7 @@ TEST(RtcpReports, RoundTripByeAndCname) {
 }
 
 TEST(RtcpReports, ReadSeveralSdesChunks) {
-    const Bytes bytes{0x82, 202, 0, 6, 0, 0, 0, 1, 2, 1, 'n', 1, 2, 'a', 'b', 0,
-                      0,    0,   0, 2, 1, 1, 'c', 0, 0, 0, 0, 0};
+    const Bytes bytes{0x82, 202, 0, 6, 0, 0, 0, 1, 2, 1, 'n', 1, 2, 'a', 'b', 0, 0, 0, 0, 2, 1, 1, 'c', 0, 0, 0, 0, 0};
     const auto packet = first_of(bytes);
     std::vector<std::string> names;
     ASSERT_TRUE(for_each_cname(packet, [&](std::uint32_t, std::string_view name) { names.emplace_back(name); }));
@@ -218,7 +216,8 @@ TEST(RtcpFeedback, RoundTripsRembWithin18BitsOfPrecision) {
 }
 
 TEST(RtcpFeedback, SaturatesARembBeyond64Bits) {
-    const auto remb = read_remb(first_of(Bytes{0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 0, 0xff, 0xff, 0xff}));
+    const auto remb =
+        read_remb(first_of(Bytes{0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 0, 0xff, 0xff, 0xff}));
     ASSERT_TRUE(remb);
     EXPECT_EQ(remb->bitrate, ~std::uint64_t{0});
 }
@@ -259,8 +258,8 @@ TEST(RtcpWriter, NeverWritesBeyondTheBuffer) {
     const std::uint32_t ssrcs[] = {1, 2};
     const std::uint16_t sequences[] = {1, 2, 90};
     const FirEntry fir[] = {{1, 1}};
-    using Write = bool (*)(RtcpWriter&, const ReportBlock (&)[2], const std::uint32_t (&)[2],
-                           const std::uint16_t (&)[3], const FirEntry (&)[1]);
+    using Write = bool (*)(RtcpWriter&, const ReportBlock(&)[2], const std::uint32_t(&)[2], const std::uint16_t(&)[3],
+                           const FirEntry(&)[1]);
     const Write writes[] = {
         [](RtcpWriter& w, auto& b, auto&, auto&, auto&) { return w.sender_report(1, {}, b); },
         [](RtcpWriter& w, auto& b, auto&, auto&, auto&) { return w.receiver_report(1, b); },

@@ -13,8 +13,8 @@ void put_report_blocks(std::uint8_t* at, std::span<const ReportBlock> blocks) no
         // The field is 24 bits: a sum beyond it stays at the edge (RFC 3550 section 6.4.1).
         const std::int32_t lost = std::clamp(block.cumulative_lost, -0x800000, 0x7fffff);
         store(at, be32{block.ssrc});
-        store(at + 4, be32{static_cast<std::uint32_t>(block.fraction_lost) << 24 |
-                           (static_cast<std::uint32_t>(lost) & 0xffffff)});
+        store(at + 4,
+              be32{static_cast<std::uint32_t>(block.fraction_lost) << 24 | (static_cast<std::uint32_t>(lost) & 0xffffff)});
         store(at + 8, be32{block.highest_sequence});
         store(at + 12, be32{block.jitter});
         store(at + 16, be32{block.last_sr});
@@ -36,8 +36,7 @@ std::uint8_t* RtcpWriter::append(RtcpType type, std::size_t count, std::size_t s
     return at;
 }
 
-bool RtcpWriter::sender_report(std::uint32_t ssrc, const SenderInfo& info,
-                               std::span<const ReportBlock> blocks) noexcept {
+bool RtcpWriter::sender_report(std::uint32_t ssrc, const SenderInfo& info, std::span<const ReportBlock> blocks) noexcept {
     if (blocks.size() > max_count) return false;
     std::uint8_t* at = append(RtcpType::sender_report, blocks.size(), 28 + blocks.size() * report_block_size);
     if (at == nullptr) return false;
@@ -145,8 +144,7 @@ bool RtcpWriter::fir(std::uint32_t sender_ssrc, std::span<const FirEntry> entrie
     return true;
 }
 
-bool RtcpWriter::remb(std::uint32_t sender_ssrc, std::uint64_t bitrate,
-                      std::span<const std::uint32_t> ssrcs) noexcept {
+bool RtcpWriter::remb(std::uint32_t sender_ssrc, std::uint64_t bitrate, std::span<const std::uint32_t> ssrcs) noexcept {
     if (ssrcs.size() > 255) return false;
     std::uint8_t* at = append(RtcpType::payload_feedback, psfb_application, 20 + 4 * ssrcs.size());
     if (at == nullptr) return false;

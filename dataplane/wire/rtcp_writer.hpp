@@ -37,8 +37,7 @@ public:
     [[nodiscard]] bool pli(std::uint32_t sender_ssrc, std::uint32_t media_ssrc) noexcept;
     [[nodiscard]] bool fir(std::uint32_t sender_ssrc, std::span<const FirEntry> entries) noexcept;
     // The bitrate loses what does not fit in an 18-bit mantissa, downwards.
-    [[nodiscard]] bool remb(std::uint32_t sender_ssrc, std::uint64_t bitrate,
-                            std::span<const std::uint32_t> ssrcs) noexcept;
+    [[nodiscard]] bool remb(std::uint32_t sender_ssrc, std::uint64_t bitrate, std::span<const std::uint32_t> ssrcs) noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
     [[nodiscard]] ByteView finish() const noexcept { return out_.first(used_); }

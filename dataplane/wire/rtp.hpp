@@ -32,8 +32,7 @@ public:
         remove,  // plaintext: the last byte says how much
         keep,    // SRTP: it is ciphertext still, so payload() is all that follows the header
     };
-    [[nodiscard]] static std::expected<RtpView, RtpError> parse(ByteView packet,
-                                                                Padding padding = Padding::remove) noexcept;
+    [[nodiscard]] static std::expected<RtpView, RtpError> parse(ByteView packet, Padding padding = Padding::remove) noexcept;
 
     [[nodiscard]] ByteView packet() const noexcept { return packet_; }
     [[nodiscard]] bool marker() const noexcept { return (packet_[1] & 0x80) != 0; }

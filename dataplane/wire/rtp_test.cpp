@@ -13,7 +13,9 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-Bytes fixed_header(std::uint8_t first = 0x80) { return {first, 0xe0, 0x12, 0x34, 0, 0, 1, 0, 0xca, 0xfe, 0, 1}; }
+Bytes fixed_header(std::uint8_t first = 0x80) {
+    return {first, 0xe0, 0x12, 0x34, 0, 0, 1, 0, 0xca, 0xfe, 0, 1};
+}
 
 Bytes with(Bytes head, const Bytes& tail) {
     head.insert(head.end(), tail.begin(), tail.end());
@@ -37,7 +39,8 @@ TEST(RtpView, ReadsTheFixedHeader) {
 }
 
 TEST(RtpView, ReadsCsrcsExtensionAndPaddingTogether) {
-    const Bytes packet = with(fixed_header(0xb2), {0, 0, 0, 7, 0, 0, 0, 8, 0xbe, 0xde, 0, 1, 0x10, 0xaa, 0, 0, 9, 9, 9, 0, 2});
+    const Bytes packet =
+        with(fixed_header(0xb2), {0, 0, 0, 7, 0, 0, 0, 8, 0xbe, 0xde, 0, 1, 0x10, 0xaa, 0, 0, 9, 9, 9, 0, 2});
     const auto view = RtpView::parse(packet);
     ASSERT_TRUE(view) << to_string(view.error());
     EXPECT_EQ(view->csrc_count(), 2);
@@ -131,9 +134,8 @@ TEST(RtpWriter, RoundTripsRandomHeaders) {
     std::mt19937 random(5);
     for (int round = 0; round < 20'000; ++round) {
         const bool wide = random() % 2 != 0;
-        RtpHeader header{static_cast<std::uint8_t>(random() % 128), random() % 2 != 0,
-                         static_cast<std::uint16_t>(random()), static_cast<std::uint32_t>(random()),
-                         static_cast<std::uint32_t>(random())};
+        RtpHeader header{static_cast<std::uint8_t>(random() % 128), random() % 2 != 0, static_cast<std::uint16_t>(random()),
+                         static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random())};
         std::map<std::uint8_t, Bytes> values;
         const std::size_t count = random() % 6;
         while (values.size() < count) {

@@ -9,7 +9,9 @@ namespace {
 constexpr std::uint8_t family_v4 = 1;
 constexpr std::uint8_t family_v6 = 2;
 
-std::uint16_t word_at(ByteView bytes, std::size_t at) noexcept { return load<be16>(bytes.data() + at).value(); }
+std::uint16_t word_at(ByteView bytes, std::size_t at) noexcept {
+    return load<be16>(bytes.data() + at).value();
+}
 
 bool named(std::uint16_t type) noexcept {
     switch (static_cast<StunAttribute>(type)) {
@@ -103,9 +105,13 @@ ByteView StunView::value_at(std::uint16_t offset) const noexcept {
     return bytes_.subspan(offset + std::size_t{4}, word_at(bytes_, offset + std::size_t{2}));
 }
 
-StunType StunView::type() const noexcept { return static_cast<StunType>(word_at(bytes_, 0)); }
+StunType StunView::type() const noexcept {
+    return static_cast<StunType>(word_at(bytes_, 0));
+}
 
-StunTransactionId StunView::transaction_id() const noexcept { return load<StunTransactionId>(bytes_.data() + 8); }
+StunTransactionId StunView::transaction_id() const noexcept {
+    return load<StunTransactionId>(bytes_.data() + 8);
+}
 
 namespace {
 std::string_view text_of(ByteView value) noexcept {
@@ -128,7 +134,9 @@ std::optional<std::uint32_t> StunView::priority() const noexcept {
     return load<be32>(value_at(priority_).data()).value();
 }
 
-bool StunView::use_candidate() const noexcept { return use_candidate_ != 0; }
+bool StunView::use_candidate() const noexcept {
+    return use_candidate_ != 0;
+}
 
 std::optional<std::uint64_t> StunView::ice_controlling() const noexcept {
     if (ice_controlling_ == 0) return std::nullopt;

@@ -130,7 +130,11 @@ TEST(StunView, RefusesEachDefectByName) {
     EXPECT_EQ(error_of([](Bytes& b) { b[4] ^= 1; }), StunError::bad_cookie);
     EXPECT_EQ(error_of([](Bytes& b) { b.pop_back(); }), StunError::bad_length);
     EXPECT_EQ(error_of([](Bytes& b) { b.push_back(0); }), StunError::bad_length);
-    EXPECT_EQ(error_of([&](Bytes& b) { set16(b, 2, 0x57); b.pop_back(); }), StunError::bad_length);
+    EXPECT_EQ(error_of([&](Bytes& b) {
+                  set16(b, 2, 0x57);
+                  b.pop_back();
+              }),
+              StunError::bad_length);
     EXPECT_EQ(error_of([&](Bytes& b) { set16(b, 22, 0x100); }), StunError::attribute_overruns);
     EXPECT_EQ(error_of([&](Bytes& b) { set16(b, 42, 3); }), StunError::bad_attribute_length);
     EXPECT_EQ(error_of([&](Bytes& b) {

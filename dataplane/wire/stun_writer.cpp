@@ -8,7 +8,6 @@
 namespace sluice::wire {
 namespace {
 
-
 void put(std::uint8_t* at, ByteView bytes) noexcept {
     if (at != nullptr) std::ranges::copy(bytes, at);
 }
@@ -49,7 +48,9 @@ std::uint8_t* StunWriter::append(StunAttribute type, std::size_t length) noexcep
     return at + 4;
 }
 
-void StunWriter::add_attribute(StunAttribute type, ByteView value) noexcept { put(append(type, value.size()), value); }
+void StunWriter::add_attribute(StunAttribute type, ByteView value) noexcept {
+    put(append(type, value.size()), value);
+}
 
 void StunWriter::add_username(std::string_view username) noexcept {
     add_attribute(StunAttribute::username, bytes_of_text(username));
@@ -63,7 +64,9 @@ void StunWriter::add_priority(std::uint32_t priority) noexcept {
     add_attribute(StunAttribute::priority, bytes_of(be32{priority}));
 }
 
-void StunWriter::add_use_candidate() noexcept { add_attribute(StunAttribute::use_candidate, {}); }
+void StunWriter::add_use_candidate() noexcept {
+    add_attribute(StunAttribute::use_candidate, {});
+}
 
 void StunWriter::add_ice_controlling(std::uint64_t tie_breaker) noexcept {
     add_attribute(StunAttribute::ice_controlling, bytes_of(be64{tie_breaker}));
@@ -104,6 +107,8 @@ void StunWriter::add_fingerprint() noexcept {
     store(at, be32{crc32(out_.first(covered)) ^ stun_fingerprint_mask});
 }
 
-ByteView StunWriter::finish() const noexcept { return failed_ ? ByteView{} : ByteView{out_.first(used_)}; }
+ByteView StunWriter::finish() const noexcept {
+    return failed_ ? ByteView{} : ByteView{out_.first(used_)};
+}
 
 }  // namespace sluice::wire

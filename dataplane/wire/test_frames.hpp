@@ -13,8 +13,12 @@ using Bytes = std::vector<std::uint8_t>;
 inline const Mac mac_a{{0x02, 0, 0, 0, 0, 0x0a}};
 inline const Mac mac_b{{0x02, 0, 0, 0, 0, 0x0b}};
 
-inline Endpoint endpoint(const char* text) { return Endpoint::parse(text).value(); }
-inline IpAddress address(const char* text) { return IpAddress::parse(text).value(); }
+inline Endpoint endpoint(const char* text) {
+    return Endpoint::parse(text).value();
+}
+inline IpAddress address(const char* text) {
+    return IpAddress::parse(text).value();
+}
 
 inline UdpPath path4() {
     return {mac_a, mac_b, endpoint("192.0.2.1:4000"), endpoint("198.51.100.7:7882"), std::nullopt, 61, 46};

@@ -90,7 +90,9 @@ private:
     std::int64_t ticks_;
 };
 
-unsigned symbol_of(std::int64_t delta) noexcept { return delta >= 0 && delta <= 0xff ? 1 : large_delta; }
+unsigned symbol_of(std::int64_t delta) noexcept {
+    return delta >= 0 && delta <= 0xff ? 1 : large_delta;
+}
 
 // Writes chunks as they fill up and keeps account of the room.
 class ChunkWriter {
@@ -169,8 +171,8 @@ std::expected<TwccFeedbackView, RtcpError> TwccFeedbackView::parse(const RtcpPac
     return view;
 }
 
-std::expected<TwccWritten, TwccWriteError> TwccFeedbackWriter::write(
-    ByteSpan out, std::uint16_t base_sequence, std::span<const TwccArrival> arrivals) const noexcept {
+std::expected<TwccWritten, TwccWriteError> TwccFeedbackWriter::write(ByteSpan out, std::uint16_t base_sequence,
+                                                                     std::span<const TwccArrival> arrivals) const noexcept {
     if (arrivals.empty()) return std::unexpected(TwccWriteError::nothing_to_report);
     if (arrivals[0].arrival_ns < 0) return std::unexpected(TwccWriteError::negative_time);
     if (out.size() < packet_fixed) return std::unexpected(TwccWriteError::buffer_too_small);

@@ -97,8 +97,8 @@ struct TwccFeedbackWriter {
     std::uint32_t media_ssrc = 0;
     std::uint8_t feedback_count = 0;  // one more in each message
 
-    [[nodiscard]] std::expected<TwccWritten, TwccWriteError> write(
-        ByteSpan out, std::uint16_t base_sequence, std::span<const TwccArrival> arrivals) const noexcept;
+    [[nodiscard]] std::expected<TwccWritten, TwccWriteError> write(ByteSpan out, std::uint16_t base_sequence,
+                                                                   std::span<const TwccArrival> arrivals) const noexcept;
 };
 
 }  // namespace sluice::wire

@@ -56,7 +56,7 @@ TEST(Twcc, ReadsFeedbackThatIsPaddedWithoutThePaddingBit) {
 
 TEST(Twcc, ReadsRunsAndBothVectors) {
     // A run of two lost, a one-bit vector 10..., a two-bit vector with a negative delta.
-    const Bytes bytes{0x8f, 205, 0, 7, 0, 0,    0, 1,    0, 0, 0, 2, 0xff, 0xff, 0, 18,
+    const Bytes bytes{0x8f, 205, 0, 7, 0, 0, 0,    1, 0,    0, 0, 2, 0xff, 0xff, 0, 18,
                       0,    0,   1, 0, 0, 2, 0xa0, 0, 0xd8, 0, 4, 2, 0xff, 0xfe, 0, 0};
     const auto got = statuses_of(view_of(bytes));
     ASSERT_EQ(got.size(), 18U);
@@ -80,13 +80,26 @@ TEST(Twcc, RefusesEachDefectByName) {
         return view ? RtcpError{} : view.error();
     };
     EXPECT_EQ(error_of([](Bytes& b) { b[0] = 0x81; }), RtcpError::wrong_type);
-    EXPECT_EQ(error_of([](Bytes& b) { b.resize(16); b[3] = 3; }), RtcpError::truncated_body);
-    EXPECT_EQ(error_of([](Bytes& b) { b[15] = 0; }), RtcpError::bad_content);          // no statuses
-    EXPECT_EQ(error_of([](Bytes& b) { b[20] = 0x60; }), RtcpError::bad_content);       // reserved symbol
-    EXPECT_EQ(error_of([](Bytes& b) { b[21] = 0; }), RtcpError::bad_content);          // empty run
-    EXPECT_EQ(error_of([](Bytes& b) { b[20] = 0xff; b[21] = 0; }), RtcpError::bad_content);
-    EXPECT_EQ(error_of([](Bytes& b) { b[14] = 1; }), RtcpError::truncated_body);       // statuses missing
-    EXPECT_EQ(error_of([](Bytes& b) { b[20] = 0x40; b.resize(24); b[3] = 5; }), RtcpError::truncated_body);
+    EXPECT_EQ(error_of([](Bytes& b) {
+                  b.resize(16);
+                  b[3] = 3;
+              }),
+              RtcpError::truncated_body);
+    EXPECT_EQ(error_of([](Bytes& b) { b[15] = 0; }), RtcpError::bad_content);     // no statuses
+    EXPECT_EQ(error_of([](Bytes& b) { b[20] = 0x60; }), RtcpError::bad_content);  // reserved symbol
+    EXPECT_EQ(error_of([](Bytes& b) { b[21] = 0; }), RtcpError::bad_content);     // empty run
+    EXPECT_EQ(error_of([](Bytes& b) {
+                  b[20] = 0xff;
+                  b[21] = 0;
+              }),
+              RtcpError::bad_content);
+    EXPECT_EQ(error_of([](Bytes& b) { b[14] = 1; }), RtcpError::truncated_body);  // statuses missing
+    EXPECT_EQ(error_of([](Bytes& b) {
+                  b[20] = 0x40;
+                  b.resize(24);
+                  b[3] = 5;
+              }),
+              RtcpError::truncated_body);
 }
 
 TEST(TwccWriter, RefusesWhatItCannotReport) {

@@ -45,9 +45,7 @@ struct UdpDatagram {
     std::uint8_t dscp = 0;
     std::uint8_t ecn = 0;
 
-    [[nodiscard]] ByteView payload(ByteView frame) const noexcept {
-        return frame.subspan(payload_offset, payload_length);
-    }
+    [[nodiscard]] ByteView payload(ByteView frame) const noexcept { return frame.subspan(payload_offset, payload_length); }
 };
 
 // Checksums are left to the NIC, or to the two functions below. IPv4 options are skipped.
@@ -61,9 +59,9 @@ struct UdpDatagram {
 enum class FrameClass : std::uint8_t {
     udp,
     arp,
-    icmp_echo,         // IPv4 echo request
-    icmp_other,        // IPv4
-    icmp6_echo,        // echo request
+    icmp_echo,   // IPv4 echo request
+    icmp_other,  // IPv4
+    icmp6_echo,  // echo request
     neighbor_solicit,
     icmp6_other,
     fragment,

@@ -18,7 +18,9 @@ struct Refusal {
     FrameError expected;
 };
 
-void poke16(Bytes& frame, std::size_t at, std::uint16_t value) { store(frame.data() + at, be16{value}); }
+void poke16(Bytes& frame, std::size_t at, std::uint16_t value) {
+    store(frame.data() + at, be16{value});
+}
 
 constexpr std::size_t ip = 14;
 constexpr std::size_t udp4 = ip + 20;
@@ -27,8 +29,17 @@ constexpr std::size_t udp6 = ip + 40;
 const Refusal refusals[] = {
     {"empty", false, [](Bytes& f) { f.clear(); }, FrameError::truncated_ethernet},
     {"13 bytes", false, [](Bytes& f) { f.resize(13); }, FrameError::truncated_ethernet},
-    {"cut VLAN tag", false, [](Bytes& f) { poke16(f, 12, ethertype_vlan); f.resize(17); }, FrameError::truncated_vlan},
-    {"two VLAN tags", false, [](Bytes& f) { poke16(f, 12, ethertype_vlan); poke16(f, 16, ethertype_vlan); },
+    {"cut VLAN tag", false,
+     [](Bytes& f) {
+         poke16(f, 12, ethertype_vlan);
+         f.resize(17);
+     },
+     FrameError::truncated_vlan},
+    {"two VLAN tags", false,
+     [](Bytes& f) {
+         poke16(f, 12, ethertype_vlan);
+         poke16(f, 16, ethertype_vlan);
+     },
      FrameError::not_ip},
     {"ARP", false, [](Bytes& f) { poke16(f, 12, ethertype_arp); }, FrameError::not_ip},
     {"cut IPv4 header", false, [](Bytes& f) { f.resize(33); }, FrameError::truncated_ip},
@@ -38,8 +49,7 @@ const Refusal refusals[] = {
     {"IHL 4", false, [](Bytes& f) { f[ip] = 0x44; }, FrameError::bad_ip_header_length},
     {"IHL beyond the packet", false, [](Bytes& f) { f[ip] = 0x4f; }, FrameError::bad_ip_header_length},
     {"total length beyond the frame", false, [](Bytes& f) { poke16(f, ip + 2, 200); }, FrameError::bad_ip_length},
-    {"total length below the header", false, [](Bytes& f) { poke16(f, ip + 2, 19); },
-     FrameError::bad_ip_header_length},
+    {"total length below the header", false, [](Bytes& f) { poke16(f, ip + 2, 19); }, FrameError::bad_ip_header_length},
     {"payload length beyond the frame", true, [](Bytes& f) { poke16(f, ip + 4, 200); }, FrameError::bad_ip_length},
     {"first fragment", false, [](Bytes& f) { poke16(f, ip + 6, 0x2000); }, FrameError::fragment},
     {"later fragment", false, [](Bytes& f) { poke16(f, ip + 6, 0x0010); }, FrameError::fragment},
@@ -54,8 +64,7 @@ const Refusal refusals[] = {
      FrameError::source_not_unicast},
     {"unspecified source", true, [](Bytes& f) { std::fill_n(f.begin() + ip + 8, 16, std::uint8_t{0}); },
      FrameError::source_not_unicast},
-    {"mapped source over IPv6", true,
-     [](Bytes& f) { store(f.data() + ip + 8, IpAddress::from_v4(be32{0x0a000001}).bytes); },
+    {"mapped source over IPv6", true, [](Bytes& f) { store(f.data() + ip + 8, IpAddress::from_v4(be32{0x0a000001}).bytes); },
      FrameError::source_not_unicast},
     {"no room for UDP", false, [](Bytes& f) { poke16(f, ip + 2, 27); }, FrameError::truncated_udp},
     {"UDP length beyond IP", false, [](Bytes& f) { poke16(f, udp4 + 4, 13); }, FrameError::bad_udp_length},
@@ -150,11 +159,36 @@ TEST(UdpFrame, IsClassifiedByItsHeaders) {
     EXPECT_EQ(changed(false, [](Bytes&) {}), FrameClass::udp);
     EXPECT_EQ(changed(true, [](Bytes&) {}), FrameClass::udp);
     EXPECT_EQ(changed(false, [](Bytes& f) { poke16(f, 12, ethertype_arp); }), FrameClass::arp);
-    EXPECT_EQ(changed(false, [](Bytes& f) { f[ip + 9] = 1; f[udp4] = 8; }), FrameClass::icmp_echo);
-    EXPECT_EQ(changed(false, [](Bytes& f) { f[ip + 9] = 1; f[udp4] = 3; }), FrameClass::icmp_other);
-    EXPECT_EQ(changed(true, [](Bytes& f) { f[ip + 6] = 58; f[udp6] = 128; }), FrameClass::icmp6_echo);
-    EXPECT_EQ(changed(true, [](Bytes& f) { f[ip + 6] = 58; f[udp6] = 135; }), FrameClass::neighbor_solicit);
-    EXPECT_EQ(changed(true, [](Bytes& f) { f[ip + 6] = 58; f[udp6] = 2; }), FrameClass::icmp6_other);
+    EXPECT_EQ(changed(false,
+                      [](Bytes& f) {
+                          f[ip + 9] = 1;
+                          f[udp4] = 8;
+                      }),
+              FrameClass::icmp_echo);
+    EXPECT_EQ(changed(false,
+                      [](Bytes& f) {
+                          f[ip + 9] = 1;
+                          f[udp4] = 3;
+                      }),
+              FrameClass::icmp_other);
+    EXPECT_EQ(changed(true,
+                      [](Bytes& f) {
+                          f[ip + 6] = 58;
+                          f[udp6] = 128;
+                      }),
+              FrameClass::icmp6_echo);
+    EXPECT_EQ(changed(true,
+                      [](Bytes& f) {
+                          f[ip + 6] = 58;
+                          f[udp6] = 135;
+                      }),
+              FrameClass::neighbor_solicit);
+    EXPECT_EQ(changed(true,
+                      [](Bytes& f) {
+                          f[ip + 6] = 58;
+                          f[udp6] = 2;
+                      }),
+              FrameClass::icmp6_other);
     EXPECT_EQ(changed(false, [](Bytes& f) { poke16(f, ip + 6, 0x2000); }), FrameClass::fragment);
     EXPECT_EQ(changed(true, [](Bytes& f) { f[ip + 6] = 44; }), FrameClass::fragment);
     EXPECT_EQ(changed(false, [](Bytes& f) { f[ip + 9] = 6; }), FrameClass::other);

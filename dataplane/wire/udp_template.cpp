@@ -28,8 +28,8 @@ std::expected<UdpTemplate, UdpPathError> UdpTemplate::make(const UdpPath& path) 
         const std::uint32_t traffic_class = static_cast<std::uint32_t>(path.dscp) << 2;
         store(at, Ipv6Header{be32{0x60000000U | traffic_class << 20}, be16{0}, protocol_udp, path.ttl,
                              path.source.address.bytes, path.destination.address.bytes});
-        out.pseudo_sum_ = checksum_fold(
-            pseudo_header6(path.source.address.bytes, path.destination.address.bytes, protocol_udp, 0));
+        out.pseudo_sum_ =
+            checksum_fold(pseudo_header6(path.source.address.bytes, path.destination.address.bytes, protocol_udp, 0));
         at += sizeof(Ipv6Header);
     } else {
         const Ipv4Header ip{.version_length = 0x45,

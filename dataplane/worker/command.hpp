@@ -22,7 +22,7 @@ enum class Op : std::uint8_t {
     remove_view,
     set_interest,
     install_leg,
-    update_leg,   // also moves it to another view, or to none
+    update_leg,  // also moves it to another view, or to none
     remove_leg,
     request_keyframe,
 };

@@ -16,8 +16,8 @@ enum class CrossKind : std::uint8_t { packet, sender_report, keyframe_request, d
 
 struct CrossMessage {
     CrossKind kind;
-    std::uint32_t slot;     // of the source
-    std::uint64_t source;   // its id: a slot may have been reused while the message was under way
+    std::uint32_t slot;    // of the source
+    std::uint64_t source;  // its id: a slot may have been reused while the message was under way
     union {
         table::MediaPacket* packet;  // one reference travels with the message
         rte_mbuf* datagram;

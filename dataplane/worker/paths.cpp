@@ -24,8 +24,13 @@ void Worker::learn_flow(table::Transport& t, const abi::FlowAddress& flow) noexc
 
 void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
     const auto vlan = flow.vlan == 0 ? std::nullopt : std::optional<std::uint16_t>(flow.vlan);
-    const auto made = wire::UdpTemplate::make({config_.mac, Mac{flow.remote_mac}, {IpAddress{flow.local_ip}, flow.local_port},
-                                               {IpAddress{flow.remote_ip}, flow.remote_port}, vlan, 64, 0});
+    const auto made = wire::UdpTemplate::make({config_.mac,
+                                               Mac{flow.remote_mac},
+                                               {IpAddress{flow.local_ip}, flow.local_port},
+                                               {IpAddress{flow.remote_ip}, flow.remote_port},
+                                               vlan,
+                                               64,
+                                               0});
     if (!made) return;
     t.path = flow;
     t.path_authenticated_ns = now_ns_;

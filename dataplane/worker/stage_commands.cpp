@@ -37,7 +37,8 @@ void Worker::apply(Command& c) noexcept {
         case Op::remove_view:
             if (c.view->due) std::erase(due_, c.view);
             c.view->due = false;
-            if (sources_[c.view->slot] != nullptr && sources_[c.view->slot]->view == c.view) sources_[c.view->slot]->view = nullptr;
+            if (sources_[c.view->slot] != nullptr && sources_[c.view->slot]->view == c.view)
+                sources_[c.view->slot]->view = nullptr;
             views_[c.view->slot] = nullptr;
             c.view->clear();
             return;
@@ -90,7 +91,8 @@ void Worker::install_transport(Command& c) noexcept {
 void Worker::update_transport(Command& c) noexcept {
     table::Transport& t = *c.transport;
     const abi::TransportSpec& spec = c.transport_spec;
-    if (t.ice.ufrag != c.ice.ufrag && t.ice.ufrag != 0 && t.ice.ufrag != c.previous_ice.ufrag) table_.remove_ufrag(t.ice.ufrag, &t);
+    if (t.ice.ufrag != c.ice.ufrag && t.ice.ufrag != 0 && t.ice.ufrag != c.previous_ice.ufrag)
+        table_.remove_ufrag(t.ice.ufrag, &t);
     if (t.previous_ice.ufrag != 0 && t.previous_ice.ufrag != c.ice.ufrag && t.previous_ice.ufrag != c.previous_ice.ufrag) {
         table_.remove_ufrag(t.previous_ice.ufrag, &t);
     }
@@ -107,7 +109,7 @@ void Worker::update_transport(Command& c) noexcept {
         std::swap(t.keys, c.keys);
         t.suite = static_cast<srtp::Suite>(spec.suite);
         t.hot.tx = &t.keys->tx;
-        t.srtcp_window.reset();
+        t.rtcp_window_count = 0;
         if (spec.srtcp_start > t.srtcp_index) t.srtcp_index = spec.srtcp_start;
     }
     if (c.twcc != nullptr && t.twcc == nullptr) std::swap(t.twcc, c.twcc);

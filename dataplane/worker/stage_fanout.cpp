@@ -14,9 +14,9 @@ namespace {
 using abi::Extension;
 
 // Extensions that travel from the publisher to the viewer as they are; their ids are rewritten.
-constexpr Extension forwarded[] = {Extension::audio_level,        Extension::dependency_descriptor,
-                                   Extension::abs_capture_time,   Extension::video_orientation,
-                                   Extension::playout_delay,      Extension::video_layers_allocation};
+constexpr Extension forwarded[] = {Extension::audio_level,      Extension::dependency_descriptor,
+                                   Extension::abs_capture_time, Extension::video_orientation,
+                                   Extension::playout_delay,    Extension::video_layers_allocation};
 
 // An RTX budget per leg: enough for a burst of loss on a 4 Mbit/s stream, and no amplifier.
 constexpr std::int64_t rtx_bytes_per_second = 250'000;
@@ -72,7 +72,8 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
         return false;
     }
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + path.path.header_length();
-    const std::size_t header = write_header(leg, packet, payload_type, static_cast<std::uint16_t>(out->index), out->ts, hot.ssrc, rtp);
+    const std::size_t header =
+        write_header(leg, packet, payload_type, static_cast<std::uint16_t>(out->index), out->ts, hot.ssrc, rtp);
     if (header + packet.payload_length + srtp::rtp_overhead(hot.transport->suite) > path.max_payload) {
         drop(DropReason::tx_over_mtu);
         return false;
@@ -83,7 +84,8 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
     }
     leg.counters->last_timestamp = out->ts;
     leg.counters->last_unix_ns = unix_ns();
-    job = {path.tx, rtp, static_cast<std::uint16_t>(header), packet.payload_length, packet.payload(), out->index, hot.ssrc, 0};
+    job = {path.tx,  rtp, static_cast<std::uint16_t>(header), packet.payload_length, packet.payload(), out->index,
+           hot.ssrc, 0};
     return true;
 }
 
@@ -131,7 +133,8 @@ void Worker::fan_out(table::SourceView& view) noexcept {
                 send_mbuf(*leg.hot.transport, egress[i].mbuf, jobs[i].out_len);
                 ++counters_->rtp_out;
             }
-            const auto ns = static_cast<std::uint64_t>(config_.clock.to_ns(TscClock::ticks()) - config_.clock.to_ns(packet->rx_tsc));
+            const auto ns =
+                static_cast<std::uint64_t>(config_.clock.to_ns(TscClock::ticks()) - config_.clock.to_ns(packet->rx_tsc));
             const auto slot = static_cast<std::size_t>(std::bit_width(ns));
             counters_->latency_ns[slot < abi::histogram_slots ? slot : abi::histogram_slots - 1] += ready;
         }

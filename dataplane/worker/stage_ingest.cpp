@@ -8,7 +8,9 @@ namespace {
 
 using abi::Extension;
 
-constexpr auto slot(Extension e) noexcept { return static_cast<std::size_t>(e); }
+constexpr auto slot(Extension e) noexcept {
+    return static_cast<std::size_t>(e);
+}
 
 std::string_view text_of(const std::array<char, abi::max_mid>& bytes, std::uint8_t length) noexcept {
     return {bytes.data(), length < abi::max_mid ? length : abi::max_mid};
@@ -145,8 +147,8 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         const std::uint16_t original = load<be16>(payload.data()).value();
         packet->header_length = static_cast<std::uint16_t>(packet->header_length + 2);
         packet->payload_length = static_cast<std::uint16_t>(packet->payload_length - 2);
-        packet->index = static_cast<std::int64_t>(
-            srtp::guess_index(s.window.empty() ? s.rx_index_hint : s.window.highest(), original));
+        packet->index =
+            static_cast<std::int64_t>(srtp::guess_index(s.window.empty() ? s.rx_index_hint : s.window.highest(), original));
         ++s.counters->recovered;
     }
     ingest(s, rtx, *plain, datagram);
@@ -179,7 +181,8 @@ void Worker::ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const 
     s.counters->jitter = s.stats.jitter();
     s.counters->lost = static_cast<std::uint64_t>(s.stats.lost() > 0 ? s.stats.lost() : 0);
     s.counters->payload_type = rtp.payload_type();
-    if (s.view != nullptr && !s.view->clock.has_sender_report()) s.view->clock.on_packet(rtp.timestamp(), now_ns_, unix_ns());
+    if (s.view != nullptr && !s.view->clock.has_sender_report())
+        s.view->clock.on_packet(rtp.timestamp(), now_ns_, unix_ns());
 }
 
 // Frame borders and keyframes, from the payload descriptor or the dependency descriptor.

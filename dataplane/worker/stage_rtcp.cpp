@@ -31,11 +31,15 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
         ++t->counters->auth_failures;
         return drop(opened.error() == srtp::OpenError::too_short ? DropReason::rtcp_malformed : DropReason::srtcp_auth);
     }
-    if (!t->srtcp_window.check(opened->index)) {
+    // The sender's SSRC stands in the clear in front of every SRTCP packet. A window is opened only for a packet that
+    // authenticated.
+    const std::uint32_t sender = opened->len >= 8 ? load<be32>(rtcp_plain_.data() + 4).value() : 0;
+    auto* window = t->rtcp_window(sender);
+    if (window == nullptr || !window->check(opened->index)) {
         ++t->counters->replays;
         return drop(DropReason::srtcp_replay);
     }
-    t->srtcp_window.commit(opened->index);
+    window->commit(opened->index);
     authenticated(*t, datagram);
     auto reader = wire::RtcpReader::parse({rtcp_plain_.data(), opened->len});
     if (!reader) return drop(DropReason::rtcp_malformed);

@@ -1,4 +1,5 @@
-// From the port to the demultiplexer: frame checks, answers to ARP, ND and ICMP, hand-over of datagrams that are another worker's.
+// From the port to the demultiplexer: frame checks, answers to ARP, ND and ICMP, hand-over of datagrams that are another
+// worker's.
 
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
@@ -31,7 +32,9 @@ DropReason reason_of(wire::FrameError error) noexcept {
 
 }  // namespace
 
-bool Worker::ours(const IpAddress& address) const noexcept { return identity_.owns(address); }
+bool Worker::ours(const IpAddress& address) const noexcept {
+    return identity_.owns(address);
+}
 
 bool Worker::stage_receive() noexcept {
     rte_mbuf* frames[burst];
@@ -58,8 +61,10 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
     }
     const auto datagram = wire::parse_udp_frame(bytes);
     if (!datagram) {
-        if (config_.answer_local) answer_locally(bytes);
-        else drop(reason_of(datagram.error()));
+        if (config_.answer_local)
+            answer_locally(bytes);
+        else
+            drop(reason_of(datagram.error()));
         rte_pktmbuf_free(frame);
         return;
     }
@@ -82,8 +87,7 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
                !wire::ip_checksum_valid(bytes, *datagram)) {
         drop(DropReason::frame_bad_checksum);
     } else {
-        demux({datagram->payload(bytes), &*datagram,
-               {datagram->source.address.bytes, datagram->source.port, port}, rx_tsc});
+        demux({datagram->payload(bytes), &*datagram, {datagram->source.address.bytes, datagram->source.port, port}, rx_tsc});
     }
     rte_pktmbuf_free(frame);
 }

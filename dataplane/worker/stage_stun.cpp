@@ -42,21 +42,21 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     // path yet, or when nothing authenticated has come along the old one for three seconds.
     constexpr std::int64_t path_is_dead_ns = 3'000'000'000;
     const bool elsewhere = table::key_of(t->path) != datagram.key;
-    if (elsewhere && check->use_candidate() &&
-        (!t->hot.has_path || now_ns_ - t->path_authenticated_ns > path_is_dead_ns)) {
+    if (elsewhere && check->use_candidate() && (!t->hot.has_path || now_ns_ - t->path_authenticated_ns > path_is_dead_ns)) {
         switch_path(*t, flow);
     }
 }
 
 void Worker::answer_check(const wire::StunView& check, const table::IceState& ice, const Datagram& datagram) noexcept {
     const wire::UdpDatagram& frame = *datagram.frame;
-    const auto path = wire::UdpTemplate::make(
-        {config_.mac, frame.source_mac, frame.destination, frame.source, frame.vlan, 64, 0});
+    const auto path =
+        wire::UdpTemplate::make({config_.mac, frame.source_mac, frame.destination, frame.source, frame.vlan, 64, 0});
     if (!path) return;
     std::array<std::uint8_t, 128> buffer;
     wire::StunWriter writer(buffer, wire::StunType::binding_success, check.transaction_id());
     writer.add_xor_mapped_address(frame.source);
-    writer.add_message_integrity([&](std::span<const ByteView> parts, std::uint8_t* out) { engine_->hmac_sha1(ice.hmac, parts, out); });
+    writer.add_message_integrity(
+        [&](std::span<const ByteView> parts, std::uint8_t* out) { engine_->hmac_sha1(ice.hmac, parts, out); });
     writer.add_fingerprint();
     send_datagram(*path, writer.finish());
 }

@@ -1,5 +1,6 @@
-// What is due by time: NACK, keyframe requests, receiver reports and transport-wide feedback towards publishers; sender reports
-// towards viewers; silence. Publishers are looked at on every tick, viewers in turn, so that each comes up every 100 ms.
+// What is due by time: NACK, keyframe requests, receiver reports and transport-wide feedback towards publishers; sender
+// reports towards viewers; silence. Publishers are looked at on every tick, viewers in turn, so that each comes up every 100
+// ms.
 
 #include "dataplane/wire/rtcp_writer.hpp"
 #include "dataplane/wire/twcc.hpp"
@@ -8,11 +9,12 @@
 namespace sluice::worker {
 namespace {
 
-constexpr std::int64_t report_interval_ns = 100'000'000;   // RR towards publishers; transport-cc comes by its recorder's own cadence
-constexpr std::int64_t sr_interval_ns = 1'000'000'000;     // SR towards viewers
+constexpr std::int64_t report_interval_ns =
+    100'000'000;  // RR towards publishers; transport-cc comes by its recorder's own cadence
+constexpr std::int64_t sr_interval_ns = 1'000'000'000;  // SR towards viewers
 constexpr std::int64_t silence_ns = 10'000'000'000;
 constexpr std::int64_t silence_repeat_ns = 5'000'000'000;
-constexpr std::uint32_t ticks_per_round = 20;              // 5 ms ticks: every transport each 100 ms
+constexpr std::uint32_t ticks_per_round = 20;  // 5 ms ticks: every transport each 100 ms
 
 }  // namespace
 

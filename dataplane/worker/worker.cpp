@@ -14,8 +14,12 @@ constexpr std::uint64_t spin_ns = 20'000;
 constexpr long sleep_ns = 200'000;
 constexpr std::int64_t tick_ns = 5'000'000;
 
-std::string pool_name(std::uint16_t id) { return "history" + std::to_string(id); }
-std::string table_name(std::uint16_t id) { return "w" + std::to_string(id); }
+std::string pool_name(std::uint16_t id) {
+    return "history" + std::to_string(id);
+}
+std::string table_name(std::uint16_t id) {
+    return "w" + std::to_string(id);
+}
 
 }  // namespace
 
@@ -34,9 +38,12 @@ Worker::Worker(WorkerConfig config)
       views_(config_.max_sources) {
     transports_.reserve(config_.max_transports);
     due_.reserve(config_.max_sources);
-    if (engine_ == nullptr) why_ = "the SRTP backend does not run on this CPU";
-    else if (!history_.valid()) why_ = "no memory for the history pool";
-    else if (!table_.valid()) why_ = "no memory for the transport tables";
+    if (engine_ == nullptr)
+        why_ = "the SRTP backend does not run on this CPU";
+    else if (!history_.valid())
+        why_ = "no memory for the history pool";
+    else if (!table_.valid())
+        why_ = "no memory for the transport tables";
     counters_->history_total = history_.size();
 }
 

@@ -1,10 +1,10 @@
 // A worker: one core, one queue pair, one UDP port, and everything that happens per packet.
 //
-// Theory of operation. One iteration: rx burst -> L2/L3/L4 checks -> demux by first byte (RFC 7983) -> {stun | punt | srtcp |
-// srtp}; opened packets go into source views and, as one pointer, to each other worker that has legs; then messages from
+// Theory of operation. One iteration: rx burst -> L2/L3/L4 checks -> demux by first byte (RFC 7983) -> {stun | punt | srtcp
+// | srtp}; opened packets go into source views and, as one pointer, to each other worker that has legs; then messages from
 // other workers, injected packets, commands, fan-out of the views that are due, timers, tx flush. Run to completion, share
-// nothing: other threads reach it only through SPSC rings. Nothing here allocates, locks, logs or makes a system call, except the
-// PMD and the idle back-off.
+// nothing: other threads reach it only through SPSC rings. Nothing here allocates, locks, logs or makes a system call,
+// except the PMD and the idle back-off.
 //
 // The stages are member functions spread over stage_*.cpp, one concept a file.
 //
@@ -58,10 +58,10 @@ struct Peer {
 struct WorkerConfig {
     std::uint16_t id = 0;
     std::uint16_t workers = 1;
-    int socket = 0;                   // NUMA node, -1 any
+    int socket = 0;  // NUMA node, -1 any
     PollMode poll = PollMode::adaptive;
     bool allow_plaintext = false;
-    bool answer_local = false;        // ARP, ND and ICMP are ours (tap and ring ports)
+    bool answer_local = false;  // ARP, ND and ICMP are ours (tap and ring ports)
     std::uint16_t port_index = 0;
     std::uint16_t first_udp_port = 7882;
     std::uint16_t mtu = 1500;
@@ -73,9 +73,9 @@ struct WorkerConfig {
     srtp::Backend sealer = srtp::Backend::ipsec_mb;
     TscClock clock;
     port::PortIo* port = nullptr;
-    rte_mempool* tx_pool = nullptr;   // this worker's own, so that fast free is legal
+    rte_mempool* tx_pool = nullptr;  // this worker's own, so that fast free is legal
     abi::WorkerBlock* counters = nullptr;
-    void* stun_ring = nullptr;        // PacketRing memory, abi::RingLayout::slots each
+    void* stun_ring = nullptr;  // PacketRing memory, abi::RingLayout::slots each
     void* dtls_ring = nullptr;
     void* inject_ring = nullptr;
     CommandRing* commands = nullptr;  // main -> worker
@@ -152,10 +152,11 @@ private:
         table::Leg* leg;
         std::uint16_t header_offset;
     };
-    [[nodiscard]] bool prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf* mbuf, srtp::SealJob& job) noexcept;
-    [[nodiscard]] std::size_t write_header(const table::Leg& leg, const table::MediaPacket& packet, std::uint8_t payload_type,
-                                           std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc,
-                                           std::uint8_t* out) noexcept;
+    [[nodiscard]] bool prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf* mbuf,
+                               srtp::SealJob& job) noexcept;
+    [[nodiscard]] std::size_t write_header(const table::Leg& leg, const table::MediaPacket& packet,
+                                           std::uint8_t payload_type, std::uint16_t sequence, std::uint32_t timestamp,
+                                           std::uint32_t ssrc, std::uint8_t* out) noexcept;
     // stage_cross.cpp
     bool stage_cross() noexcept;
     void view_packet(table::SourceView& view, table::MediaPacket* packet) noexcept;
@@ -206,16 +207,16 @@ private:
     TokenBucket dtls_budget_{20'000, 4'000};
     TokenBucket local_budget_{1'000, 200};
 
-    std::int64_t now_ns_ = 0;        // of this iteration
+    std::int64_t now_ns_ = 0;  // of this iteration
     std::uint64_t iteration_tsc_ = 0;
     std::int64_t next_tick_ns_ = 0;
     std::uint32_t timer_cursor_ = 0;
-    std::uint16_t port_ = 0;         // the UDP port of this worker
+    std::uint16_t port_ = 0;  // the UDP port of this worker
     wire::HostIdentity identity_;
 
-    std::vector<table::Transport*> transports_;    // reserved once
-    std::vector<table::Source*> sources_;          // by slot
-    std::vector<table::SourceView*> views_;        // by slot
+    std::vector<table::Transport*> transports_;  // reserved once
+    std::vector<table::Source*> sources_;        // by slot
+    std::vector<table::SourceView*> views_;      // by slot
     std::vector<table::SourceView*> due_;
     std::array<rte_mbuf*, tx_batch> tx_{};
     std::uint16_t tx_count_ = 0;
@@ -225,7 +226,8 @@ private:
 };
 
 struct Worker::StageTimer {
-    StageTimer(Worker& w, Stage stage) noexcept : counters_(w.counters_->stages[static_cast<std::size_t>(stage)]), start_(TscClock::ticks()) {}
+    StageTimer(Worker& w, Stage stage) noexcept
+        : counters_(w.counters_->stages[static_cast<std::size_t>(stage)]), start_(TscClock::ticks()) {}
     ~StageTimer() {
         counters_.cycles += TscClock::ticks() - start_;
         ++counters_.calls;

@@ -103,7 +103,14 @@ TEST(Forwarding, EveryViewerGetsItsOwnCiphertextThatLibsrtpOpens) {
                 const Frame plain = vp8_packet(n, 3000u * n, 0x1111, n == 0, 900);
                 Frame sealed(plain.size() + 64);
                 std::copy_n(plain.begin(), 12, sealed.begin());
-                srtp::SealJob job{&publisher_key, sealed.data(), 12, static_cast<std::uint16_t>(plain.size() - 12), plain.data() + 12, n, 0x1111, 0};
+                srtp::SealJob job{&publisher_key,
+                                  sealed.data(),
+                                  12,
+                                  static_cast<std::uint16_t>(plain.size() - 12),
+                                  plain.data() + 12,
+                                  n,
+                                  0x1111,
+                                  0};
                 h.oracle().sealer().seal_rtp({&job, 1});
                 sealed.resize(job.out_len);
                 h.send(publisher, sealed);
@@ -121,10 +128,13 @@ TEST(Forwarding, EveryViewerGetsItsOwnCiphertextThatLibsrtpOpens) {
                     if (!view || (p[1] >= 192 && p[1] <= 223)) continue;
                     distinct.insert(Frame(p.begin() + static_cast<std::ptrdiff_t>(view->header_size()), p.end()));
                     Frame plain(p.size());
-                    const auto size = h.oracle().opener().open_rtp(key, p, view->header_size(), view->sequence(), plain.data());
+                    const auto size =
+                        h.oracle().opener().open_rtp(key, p, view->header_size(), view->sequence(), plain.data());
                     ASSERT_TRUE(size.has_value()) << srtp::to_string(size.error());
-                    const Frame original = vp8_packet(static_cast<std::uint16_t>(view->sequence() - 1000), 0, 0, view->sequence() == 1000, 900);
-                    EXPECT_TRUE(std::equal(original.begin() + 12, original.end(), plain.begin() + static_cast<std::ptrdiff_t>(view->header_size())));
+                    const Frame original =
+                        vp8_packet(static_cast<std::uint16_t>(view->sequence() - 1000), 0, 0, view->sequence() == 1000, 900);
+                    EXPECT_TRUE(std::equal(original.begin() + 12, original.end(),
+                                           plain.begin() + static_cast<std::ptrdiff_t>(view->header_size())));
                     ++opened;
                 }
                 EXPECT_EQ(opened, 5);
@@ -160,7 +170,8 @@ TEST(Forwarding, ANackIsAnsweredAsRtxWithTheOriginalSequenceNumber) {
         EXPECT_EQ(load<be16>(rtx[i].payload().data()).value(), 1002 + i);
         const auto first = wire::RtpView::parse(before[static_cast<std::size_t>(2 + i)]);
         EXPECT_EQ(rtx[i].timestamp(), first->timestamp());
-        EXPECT_TRUE(std::equal(rtx[i].payload().begin() + 2, rtx[i].payload().end(), first->payload().begin(), first->payload().end()));
+        EXPECT_TRUE(std::equal(rtx[i].payload().begin() + 2, rtx[i].payload().end(), first->payload().begin(),
+                               first->payload().end()));
     }
     EXPECT_EQ(h.drops(DropReason::nack_not_in_history), 1u);
 }
@@ -248,6 +259,31 @@ TEST(Forwarding, LossIsAskedForUpstreamAndRtxFillsTheGapOnce) {
     EXPECT_TRUE(std::equal(rtp[0].payload().begin(), rtp[0].payload().end(), original.begin() + 12, original.end()));
 }
 
+// libsrtp, and so every browser, counts SRTCP indices per SSRC.
+TEST(Forwarding, TwoSsrcsOfOnePeerMayUseTheSameSrtcpIndexAndNoneMayRepeatIt) {
+    Harness h;
+    const auto suite = srtp::Suite::aead_aes_128_gcm;
+    const Peer peer = h.add_peer(6000, 0, suite);
+    auto engine = srtp::make_engine(srtp::Backend::ipsec_mb);
+    srtp::TxKey key;
+    key.init(suite, peer.to_us, *engine);
+    const auto report = [&](std::uint32_t ssrc, std::uint32_t index) {
+        Frame packet(128);
+        wire::RtcpWriter out(packet);
+        EXPECT_TRUE(out.receiver_report(ssrc));
+        packet.resize(engine->sealer().seal_rtcp(key, packet.data(), out.size(), index));
+        h.send(peer, packet);
+        h.settle();
+    };
+    report(0xaaaa, 1);
+    report(0xbbbb, 1);
+    report(0xaaaa, 2);
+    EXPECT_EQ(h.drops(DropReason::srtcp_replay), 0u);
+    report(0xbbbb, 1);
+    EXPECT_EQ(h.drops(DropReason::srtcp_replay), 1u);
+    key.wipe();
+}
+
 TEST(Forwarding, AnSsrcIsLearnedByMid) {
     Harness h;
     const Peer publisher = h.add_peer(5000);
@@ -299,7 +335,9 @@ TEST(Forwarding, SeveralWorkersShareOneRoom) {
     ASSERT_TRUE(out.pli(1, 0x9001));
     h.send(viewers[1], out.finish());
     h.settle();
-    EXPECT_GT(h.counters(0).stages[static_cast<std::size_t>(abi::Stage::rtcp)].packets + h.counters(1).stages[static_cast<std::size_t>(abi::Stage::rtcp)].packets, 0u);
+    EXPECT_GT(h.counters(0).stages[static_cast<std::size_t>(abi::Stage::rtcp)].packets +
+                  h.counters(1).stages[static_cast<std::size_t>(abi::Stage::rtcp)].packets,
+              0u);
 }
 
 TEST(Forwarding, RemovingEverythingGivesAllMemoryBack) {

@@ -24,15 +24,15 @@ TEST(Garbage, DisturbsNothingAndIsCountedByName) {
             Frame bytes(random() % 300);
             for (auto& b : bytes) b = static_cast<std::uint8_t>(random());
             switch (random() % 4) {
-                case 0: h.send_frame(bytes); break;                            // no frame at all
-                case 1: h.send(stranger, bytes); break;                        // a stranger's datagram
-                case 2:                                                        // looks like RTP of nobody's SSRC
+                case 0: h.send_frame(bytes); break;      // no frame at all
+                case 1: h.send(stranger, bytes); break;  // a stranger's datagram
+                case 2:                                  // looks like RTP of nobody's SSRC
                     if (bytes.size() < 12) bytes.resize(12);
                     bytes[0] = 0x80;
                     bytes[1] = 96;
                     h.send(stranger, bytes);
                     break;
-                case 3:                                                        // looks like STUN
+                case 3:  // looks like STUN
                     if (bytes.size() < 20) bytes.resize(20);
                     bytes[0] = 0;
                     h.send(stranger, bytes);
@@ -60,8 +60,9 @@ TEST(Garbage, FromAnAuthenticatedPeerIsSurvivedToo) {
     h.add_video_leg(viewer, source, 0x9000, 0x9001);
     std::mt19937 random(11);
     for (int n = 0; n < 20'000; ++n) {
-        Frame bytes = vp8_packet(static_cast<std::uint16_t>(n), static_cast<std::uint32_t>(n), random() % 2 ? 0x1111 : 0x1112, random() % 50 == 0, 20 + random() % 60,
-                                 random() % 2 ? 96 : 97);
+        Frame bytes =
+            vp8_packet(static_cast<std::uint16_t>(n), static_cast<std::uint32_t>(n), random() % 2 ? 0x1111 : 0x1112,
+                       random() % 50 == 0, 20 + random() % 60, random() % 2 ? 96 : 97);
         for (unsigned k = random() % 4; k > 0; --k) bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
         if (random() % 3 == 0) {
             bytes[0] = static_cast<std::uint8_t>(0x80 | (random() % 32));

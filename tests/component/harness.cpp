@@ -3,6 +3,7 @@
 #include <rte_mempool.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -11,7 +12,8 @@ namespace sluice::test {
 
 using abi::DropReason;
 
-Harness::Harness(unsigned workers, srtp::Backend backend) : workers_(workers), oracle_(srtp::make_engine(srtp::Backend::libsrtp)) {
+Harness::Harness(unsigned workers, srtp::Backend backend)
+    : workers_(workers), oracle_(srtp::make_engine(srtp::Backend::libsrtp)) {
     char directory[] = "/tmp/sluice-component-XXXXXX";
     directory_ = mkdtemp(directory);
     pool_ = rte_pktmbuf_pool_create("harness", 4095, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
@@ -28,8 +30,10 @@ Harness::Harness(unsigned workers, srtp::Backend backend) : workers_(workers), o
     options.allow_plaintext = true;
     options.watchdog_ms = 0;
     for (unsigned i = 0; i < workers; ++i) {
-        rx_.push_back(rte_ring_create(("hrx" + std::to_string(i)).c_str(), 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
-        tx_.push_back(rte_ring_create(("htx" + std::to_string(i)).c_str(), 4096, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
+        rx_.push_back(
+            rte_ring_create(("hrx" + std::to_string(i)).c_str(), 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
+        tx_.push_back(
+            rte_ring_create(("htx" + std::to_string(i)).c_str(), 4096, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
         ports_.push_back(std::make_unique<port::RingPort>(rx_[i], tx_[i]));
         options.ports.push_back(ports_.back().get());
     }
@@ -56,7 +60,9 @@ Harness::~Harness() {
     std::filesystem::remove_all(directory_, ignored);
 }
 
-std::uint32_t Harness::rx_mbufs_in_use() const { return rte_mempool_in_use_count(pool_); }
+std::uint32_t Harness::rx_mbufs_in_use() const {
+    return rte_mempool_in_use_count(pool_);
+}
 
 void Harness::turn(int iterations) {
     for (int i = 0; i < iterations; ++i) {
@@ -77,7 +83,8 @@ void Harness::settle() {
 void Harness::send_frame(const Frame& frame, unsigned queue) {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
     ASSERT_NE(m, nullptr);
-    std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+    std::copy(frame.begin(), frame.end(),
+              reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size()))));
     ASSERT_EQ(rte_ring_enqueue(rx_[queue], m), 0);
 }
 
@@ -87,7 +94,7 @@ void Harness::send(const Peer& peer, ByteView payload, std::optional<unsigned> q
     ASSERT_TRUE(path.has_value());
     Frame frame(path->header_length() + payload.size());
     path->stamp(frame.data(), static_cast<std::uint16_t>(payload.size()));
-    std::memcpy(frame.data() + path->header_length(), payload.data(), payload.size());
+    std::copy(payload.begin(), payload.end(), frame.begin() + static_cast<std::ptrdiff_t>(path->header_length()));
     path->fill_udp_checksum(frame.data(), static_cast<std::uint16_t>(payload.size()));
     send_frame(frame, queue.value_or(peer.worker));
 }
@@ -188,7 +195,8 @@ std::uint64_t Harness::add_video_source(const Peer& publisher, std::uint32_t ssr
     return static_cast<std::uint64_t>(spec.id);
 }
 
-abi::LegSpec Harness::leg_spec(std::uint64_t id, const Peer& viewer, std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc) const {
+abi::LegSpec Harness::leg_spec(std::uint64_t id, const Peer& viewer, std::uint64_t source, std::uint32_t ssrc,
+                               std::uint32_t rtx_ssrc) const {
     abi::LegSpec spec;
     spec.id = static_cast<abi::LegId>(id);
     spec.source = static_cast<abi::SourceId>(source);
@@ -221,8 +229,8 @@ Frame vp8_packet(std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t 
     EXPECT_TRUE(header.has_value());
     std::uint8_t* p = packet.data() + *header;
     for (std::size_t i = 0; i < size; ++i) p[i] = static_cast<std::uint8_t>(i * 31 + sequence);
-    p[0] = 0x10;                                   // S, partition 0
-    p[1] = keyframe ? 0x10 : 0x11;                 // P bit inverse: 0 = keyframe
+    p[0] = 0x10;                    // S, partition 0
+    p[1] = keyframe ? 0x10 : 0x11;  // P bit inverse: 0 = keyframe
     if (keyframe) {
         const std::uint8_t start[] = {0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01};  // 640 x 360
         std::memcpy(p + 4, start, sizeof start);

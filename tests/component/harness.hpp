@@ -1,4 +1,5 @@
-// The real data plane on ring ports, driven turn by turn: frames in, frames out, counters read back. No thread, no clock of its own.
+// The real data plane on ring ports, driven turn by turn: frames in, frames out, counters read back. No thread, no clock of
+// its own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,11 +27,11 @@ inline const IpAddress our_ip = *IpAddress::parse("10.77.0.1");
 using Frame = std::vector<std::uint8_t>;
 
 struct Peer {
-    Endpoint address;                        // of the peer
+    Endpoint address;  // of the peer
     std::uint16_t worker = 0;
     std::uint64_t transport = 0;
     srtp::Suite suite = srtp::Suite::plaintext;
-    srtp::MasterKey to_us;                   // what the peer seals with
+    srtp::MasterKey to_us;  // what the peer seals with
     srtp::MasterKey to_peer;
 };
 
@@ -69,7 +70,8 @@ public:
     std::uint64_t add_video_source(const Peer& publisher, std::uint32_t ssrc, std::uint32_t rtx_ssrc = 0);
     std::uint64_t add_video_leg(const Peer& viewer, std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc = 0);
     abi::TransportSpec transport_spec(std::uint64_t id, std::uint16_t port, std::uint16_t worker) const;
-    abi::LegSpec leg_spec(std::uint64_t id, const Peer& viewer, std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc) const;
+    abi::LegSpec leg_spec(std::uint64_t id, const Peer& viewer, std::uint64_t source, std::uint32_t ssrc,
+                          std::uint32_t rtx_ssrc) const;
 
     srtp::Engine& oracle() noexcept { return *oracle_; }
 

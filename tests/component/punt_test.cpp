@@ -80,7 +80,8 @@ TEST(Punt, AValidatedTransportsCheckIsAnsweredByTheWorker) {
     EXPECT_TRUE(view->fingerprint_valid());
     srtp::HmacSha1Key key;
     key.init({reinterpret_cast<const std::uint8_t*>(password.data()), password.size()});
-    EXPECT_TRUE(view->message_integrity_valid([&](std::span<const ByteView> parts, std::uint8_t* mac) { srtp::hmac_sha1(key.pads, parts, mac); }));
+    EXPECT_TRUE(view->message_integrity_valid(
+        [&](std::span<const ByteView> parts, std::uint8_t* mac) { srtp::hmac_sha1(key.pads, parts, mac); }));
     EXPECT_EQ(h.counters().punted, 0u);
 }
 
@@ -180,7 +181,8 @@ TEST(Local, ArpAndPingAreAnswered) {
     Frame arp(42);
     wire::EthernetHeader eth{Mac::broadcast(), peer_mac, be16(wire::ethertype_arp)};
     store(arp.data(), eth);
-    wire::ArpPacket a{be16(1), be16(0x0800), 6, 4, be16(wire::arp_request), peer_mac, IpAddress::parse("10.77.0.2")->v4(), {}, our_ip.v4()};
+    wire::ArpPacket a{be16(1), be16(0x0800), 6, 4, be16(wire::arp_request), peer_mac, IpAddress::parse("10.77.0.2")->v4(),
+                      {},      our_ip.v4()};
     store(arp.data() + 14, a);
     h.send_frame(arp);
     h.settle();
