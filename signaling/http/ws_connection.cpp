@@ -1,0 +1,122 @@
+#include "signaling/http/ws_connection.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <array>
+
+namespace sluice::http {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto as_tuple_awaitable = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds closing_time{5000};  // for the peer's close frame and for our last bytes
+constexpr std::uint16_t try_again_later = 1013;
+
+}  // namespace
+
+WsConnection::WsConnection(std::shared_ptr<Connection> connection)
+    : connection_(std::move(connection)),
+      codec_(connection_->core().options.limits.websocket_message_bytes),
+      wake_writer_(connection_->executor()),
+      writer_done_(connection_->executor()) {}
+
+bool WsConnection::send(std::string_view message, bool binary) {
+    if (closing_) return false;
+    if (queued_bytes() + message.size() > connection_->core().options.limits.websocket_queue_bytes) {
+        drop(try_again_later);
+        return false;
+    }
+    codec_.queue_message(message, binary);
+    wake_writer_.cancel();
+    return true;
+}
+
+void WsConnection::close(std::uint16_t code, std::string_view reason) {
+    if (closing_) return;
+    closing_ = true;
+    codec_.queue_close(code, reason);
+    wake_writer_.cancel();
+    connection_->arm(closing_time);
+}
+
+void WsConnection::drop(std::uint16_t code) {
+    closing_ = true;
+    own_code_ = code;
+    connection_->close();
+    wake_writer_.cancel();
+}
+
+void WsConnection::deliver() {
+    for (auto& message : codec_.take_messages())
+        if (on_message && !reading_done_) {
+            const auto callback = on_message;  // may replace or drop itself
+            callback(std::move(message.data), message.binary);
+        }
+}
+
+asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std::string early) {
+    const ServerCore& core = self->connection_->core();
+    asio::co_spawn(self->connection_->executor(), write_loop(self), asio::detached);
+
+    self->connection_->arm(core.options.timeouts.websocket_silence);
+    bool more = early.empty() || self->codec_.receive(early);
+    std::array<char, 16384> buffer;
+    for (;;) {
+        self->deliver();
+        self->wake_writer_.cancel();
+        if (!more) break;
+        if (self->codec_.output_bytes() > core.options.limits.websocket_queue_bytes) {  // a peer that pings but never reads
+            self->drop(try_again_later);
+            break;
+        }
+        auto [error, size] = co_await self->connection_->stream().read(asio::buffer(buffer));
+        if (error) break;
+        if (!self->closing_) self->connection_->arm(core.options.timeouts.websocket_silence);
+        more = self->codec_.receive(std::string_view(buffer.data(), size));
+    }
+
+    self->closing_ = true;
+    self->reading_done_ = true;
+    self->connection_->arm(closing_time);
+    self->wake_writer_.cancel();
+    while (!self->writing_done_) {
+        self->writer_done_.expires_at(std::chrono::steady_clock::time_point::max());
+        co_await self->writer_done_.async_wait(as_tuple_awaitable);
+    }
+    self->connection_->disarm();
+    self->connection_->close();
+    const auto callback = std::move(self->on_close);
+    self->on_message = nullptr;
+    self->on_close = nullptr;
+    if (callback) callback(self->own_code_ != 0 ? self->own_code_ : self->codec_.close_code());
+}
+
+asio::awaitable<void> WsConnection::write_loop(std::shared_ptr<WsConnection> self) {
+    for (;;) {
+        const std::string bytes = self->codec_.take_output();
+        if (bytes.empty()) {
+            if (self->reading_done_ || self->own_code_ != 0) break;
+            self->wake_writer_.expires_after(self->connection_->core().options.timeouts.websocket_ping);
+            auto [error] = co_await self->wake_writer_.async_wait(as_tuple_awaitable);
+            if (!error && !self->closing_) self->codec_.queue_ping();
+            continue;
+        }
+        self->in_flight_ = bytes.size();
+        const auto error = co_await self->connection_->stream().write(asio::buffer(bytes));
+        self->in_flight_ = 0;
+        if (error) {
+            self->closing_ = true;
+            self->connection_->close();
+            break;
+        }
+    }
+    self->writing_done_ = true;
+    self->writer_done_.cancel();
+}
+
+}  // namespace sluice::http

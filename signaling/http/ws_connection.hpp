@@ -1,0 +1,45 @@
+// The WebSocket of an upgraded connection: WsCodec for the frames, one reading and one writing coroutine.
+//
+// Thread: the io thread.
+#pragma once
+
+#include "signaling/http/connection.hpp"
+#include "signaling/http/websocket.hpp"
+#include "signaling/http/ws_codec.hpp"
+
+#include <memory>
+#include <string>
+
+namespace sluice::http {
+
+class WsConnection final : public WebSocket, public std::enable_shared_from_this<WsConnection> {
+public:
+    explicit WsConnection(std::shared_ptr<Connection> connection);
+
+    bool send_text(std::string message) override { return send(message, false); }
+    bool send_binary(std::string message) override { return send(message, true); }
+    void close(std::uint16_t code, std::string_view reason) override;
+    bool is_open() const override { return !closing_; }
+    std::size_t queued_bytes() const override { return codec_.output_bytes() + in_flight_; }
+
+    /// Until the connection is closed. `early` is what the peer sent right behind its upgrade request.
+    static boost::asio::awaitable<void> run(std::shared_ptr<WsConnection> self, std::string early);
+
+private:
+    bool send(std::string_view message, bool binary);
+    void drop(std::uint16_t code);
+    void deliver();
+    static boost::asio::awaitable<void> write_loop(std::shared_ptr<WsConnection> self);
+
+    std::shared_ptr<Connection> connection_;
+    WsCodec codec_;
+    boost::asio::steady_timer wake_writer_;
+    boost::asio::steady_timer writer_done_;
+    std::size_t in_flight_ = 0;
+    bool closing_ = false;  // no more sends: a close frame is queued, or the connection broke
+    bool reading_done_ = false;
+    bool writing_done_ = false;
+    std::uint16_t own_code_ = 0;  // told to on_close when we broke the connection ourselves
+};
+
+}  // namespace sluice::http
