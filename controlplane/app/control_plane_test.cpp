@@ -1,0 +1,195 @@
+// The whole process in one: HTTP in front, a fake data plane behind.
+#include "controlplane/app/control_plane.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "config/load.hpp"
+#include "controlplane/dpclient/fake_data_plane.hpp"
+
+namespace sluice::app {
+namespace {
+
+namespace asio = boost::asio;
+using testing::HasSubstr;
+
+class ControlPlaneTest : public ::testing::Test {
+protected:
+    ControlPlaneTest() {
+        char pattern[] = "/tmp/controlplane-test-XXXXXX";
+        directory_ = ::mkdtemp(pattern);
+        config_ = config::load_default();
+        config_.http.port = 0;
+        config_.dataplane.control_socket = directory_ + "/dataplane.sock";
+        plane_.emplace(io_, dpclient::FakeDataPlaneOptions{
+                                .path = config_.dataplane.control_socket,
+                                .port = {.ip4 = IpAddress::parse("10.78.82.2")->bytes, .first_udp_port = 7882}});
+    }
+    ~ControlPlaneTest() override {
+        control_plane_.reset();
+        plane_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+    void start() {
+        control_plane_.emplace(io_, config_, ControlPlaneOptions{});
+        const auto started = control_plane_->start();
+        ASSERT_TRUE(started) << started.error();
+    }
+    void ready() {
+        plane_->boot();
+        for (int i = 0; i < 3000 && !control_plane_->engine().not_ready().empty(); ++i) turn();
+        ASSERT_EQ(control_plane_->engine().not_ready(), "");
+    }
+    void turn() {
+        io_.restart();
+        io_.run_for(std::chrono::milliseconds(1));
+    }
+    template <typename Connect>
+    std::string exchange(const std::string& request, Connect connect) {
+        std::string response;
+        std::atomic<bool> done = false;
+        std::thread client([&] {
+            asio::io_context io;
+            auto socket = connect(io);
+            boost::system::error_code error;
+            asio::write(socket, asio::buffer(request), error);
+            asio::read(socket, asio::dynamic_buffer(response), error);
+            done = true;
+        });
+        while (!done) turn();
+        client.join();
+        return response;
+    }
+    std::string http(const std::string& method, const std::string& target, const std::string& body = {},
+                     const std::string& type = "application/sdp", const std::string& more = {}) {
+        const std::uint16_t port = control_plane_->http_port();
+        return exchange(method + " " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + more +
+                            (body.empty() ? "" : "Content-Type: " + type + "\r\n") +
+                            "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
+                        [port](asio::io_context& io) {
+                            asio::ip::tcp::socket socket(io);
+                            socket.connect({asio::ip::address_v4::loopback(), port});
+                            return socket;
+                        });
+    }
+    std::string admin(const std::string& method, const std::string& target) {
+        return exchange(method + " " + target + " HTTP/1.1\r\n\r\n", [this](asio::io_context& io) {
+            asio::local::stream_protocol::socket socket(io);
+            socket.connect({directory_ + "/controlplane.sock"});
+            return socket;
+        });
+    }
+    std::string offer(const std::string& name) {
+        std::ifstream in(std::string{SLUICE_SDP_GOLDEN} + "/" + name);
+        return {std::istreambuf_iterator<char>{in}, {}};
+    }
+
+    asio::io_context io_;
+    std::string directory_;
+    config::Config config_;
+    std::optional<dpclient::FakeDataPlane> plane_;
+    std::optional<ControlPlane> control_plane_;
+};
+
+TEST_F(ControlPlaneTest, IsHealthyWithoutADataPlaneButNotReady) {
+    start();
+    EXPECT_THAT(http("GET", "/healthz"), HasSubstr("200 OK"));
+    const std::string readyz = http("GET", "/readyz");
+    EXPECT_THAT(readyz, HasSubstr("503"));
+    EXPECT_THAT(readyz, HasSubstr("not connected to the data plane"));
+    const std::string refused = http("POST", "/whip/r", offer("chromium156-single-send.sdp"));
+    EXPECT_THAT(refused, HasSubstr("503"));
+    EXPECT_THAT(refused, HasSubstr("Retry-After"));
+    ready();
+    EXPECT_THAT(http("GET", "/readyz"), HasSubstr("200 OK"));
+}
+
+TEST_F(ControlPlaneTest, ServesThePageThatIsCompiledIn) {
+    start();
+    const std::string page = http("GET", "/");
+    EXPECT_THAT(page, HasSubstr("200 OK"));
+    EXPECT_THAT(page, HasSubstr("text/html"));
+    EXPECT_THAT(http("GET", "/sluice.js"), HasSubstr("text/javascript"));
+    EXPECT_THAT(http("GET", "/../etc/passwd"), HasSubstr("404"));
+}
+
+TEST_F(ControlPlaneTest, ASessionIsSeenByThePageTheOperatorAndTheMetricsUntilItIsDeleted) {
+    start();
+    ready();
+    const std::string created = http("POST", "/whip/caf%C3%A9", offer("chromium156-single-send.sdp"));
+    ASSERT_THAT(created, HasSubstr("201 Created"));
+    EXPECT_THAT(created, HasSubstr("a=ice-lite"));
+    EXPECT_EQ(plane_->transports().size(), 1u);
+    EXPECT_THAT(http("GET", "/api/rooms/caf%C3%A9"), HasSubstr("\"viewers\":0"));
+    EXPECT_THAT(http("GET", "/api/rooms"), HasSubstr("café"));
+    EXPECT_THAT(admin("GET", "/v1/status"), HasSubstr("\"sessions\":1"));
+    EXPECT_THAT(admin("GET", "/v1/rooms/caf%C3%A9"), HasSubstr("\"phase\":\"checking\""));
+    const std::string metrics = http("GET", "/metrics");
+    EXPECT_THAT(metrics, HasSubstr("sluice_room_publishers{room=\"café\"} 1\n"));
+    EXPECT_THAT(metrics, HasSubstr("sluice_sessions_created_total 1\n"));
+    EXPECT_THAT(metrics, HasSubstr("sluice_dropped_packets_total{worker=\"0\",reason=\"srtp_replay\"} 0\n"));
+    EXPECT_TRUE(metrics.ends_with("# EOF\n"));
+
+    const std::size_t at = created.find("ocation: ") + 9;
+    std::string location = created.substr(at, created.find("\r\n", at) - at);
+    if (const std::size_t path = location.find("/whip/"); path != std::string::npos) location = location.substr(path);
+    EXPECT_THAT(http("DELETE", location), HasSubstr("200 OK"));
+    EXPECT_THAT(http("DELETE", location), HasSubstr("404"));
+    for (int i = 0; i < 50 && !plane_->transports().empty(); ++i) turn();
+    EXPECT_TRUE(plane_->transports().empty());
+}
+
+TEST_F(ControlPlaneTest, OperatorsKickAndDrain) {
+    start();
+    ready();
+    ASSERT_THAT(http("POST", "/whep/r", offer("chromium156-recvonly.sdp")), HasSubstr("201"));
+    EXPECT_THAT(admin("POST", "/v1/kick?room=r"), HasSubstr("\"kicked\":1"));
+    EXPECT_THAT(admin("POST", "/v1/kick"), HasSubstr("400"));
+    EXPECT_THAT(admin("POST", "/v1/drain"), HasSubstr("\"draining\":true"));
+    EXPECT_THAT(http("POST", "/whep/r", offer("chromium156-recvonly.sdp")), HasSubstr("being drained"));
+    EXPECT_THAT(admin("POST", "/v1/drain?off"), HasSubstr("\"draining\":false"));
+    EXPECT_THAT(admin("GET", "/v1/nonsense"), HasSubstr("404"));
+    struct ::stat info{};
+    ASSERT_EQ(::stat((directory_ + "/controlplane.sock").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(ControlPlaneTest, ProductionModeAsksForATokenEverywhereThatMatters) {
+    config_.mode = config::Mode::production;
+    start();
+    ready();
+    EXPECT_THAT(http("POST", "/whip/r", offer("chromium156-single-send.sdp")), HasSubstr("401"));
+    EXPECT_THAT(http("GET", "/api/rooms"), HasSubstr("401"));
+    jwt::Claims claims;
+    claims.identity = "ann";
+    claims.video.room_join = true;
+    claims.video.room = "r";
+    const std::string token = jwt::create("devkey", "secret", claims, std::chrono::hours(1),
+                                          std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+    const std::string bearer = "Authorization: Bearer " + token + "\r\n";
+    EXPECT_THAT(http("POST", "/whip/r", offer("chromium156-single-send.sdp"), "application/sdp", bearer), HasSubstr("201"));
+    EXPECT_THAT(http("GET", "/api/rooms/r", {}, {}, bearer), HasSubstr("200 OK"));
+    EXPECT_THAT(http("GET", "/api/rooms", {}, {}, bearer), HasSubstr("403"));
+}
+
+TEST_F(ControlPlaneTest, AReloadPutsWarmKeysInForce) {
+    start();
+    ready();
+    config::Config wanted = config_;
+    wanted.admission.max_sessions = 1;
+    control_plane_->reload(wanted);
+    EXPECT_EQ(control_plane_->engine().options().budget.sessions, 1u);
+}
+
+}  // namespace
+}  // namespace sluice::app

@@ -1,0 +1,116 @@
+// sluice-controlplane: sessions, rooms and signaling. Exit codes: 0 after SIGTERM or SIGINT, 1 when it cannot start or was
+// replaced by another control plane, 2 for a bad command line, 3 for a bad configuration.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "config/load.hpp"
+#include "controlplane/app/control_plane.hpp"
+#include "controlplane/core/log.hpp"
+
+namespace {
+
+struct Flags {
+    std::string config;
+    std::string control_socket;
+    std::string admin_socket;
+    std::string log_level;
+    std::optional<std::uint16_t> http_port;
+};
+
+// What the command line says wins over the file, also after a reload.
+std::expected<sluice::config::Config, std::string> load(const Flags& flags) {
+    sluice::config::Config config = sluice::config::load_default();
+    if (!flags.config.empty()) {
+        auto loaded = sluice::config::load_file(flags.config);
+        if (!loaded) return std::unexpected(sluice::config::to_string(loaded.error()));
+        config = std::move(*loaded);
+    }
+    if (!flags.control_socket.empty()) config.dataplane.control_socket = flags.control_socket;
+    if (flags.http_port) config.http.port = *flags.http_port;
+    return config;
+}
+
+int listening_fd() {
+    const char* text = std::getenv("SLUICE_LISTEN_FD");
+    int fd = -1;
+    if (text == nullptr || std::from_chars(text, text + std::strlen(text), fd).ec != std::errc{}) return -1;
+    ::unsetenv("SLUICE_LISTEN_FD");
+    return fd;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Flags flags;
+    CLI::App cli{"The control plane of Sluice: WHIP and WHEP, rooms, ICE and DTLS", "sluice-controlplane"};
+    cli.add_option("--config", flags.config, "configuration file; without it, development mode");
+    cli.add_option("--control-socket", flags.control_socket, "control socket of the data plane");
+    cli.add_option("--admin-socket", flags.admin_socket,
+                   "socket for sluicectl; default: controlplane.sock beside the control socket");
+    cli.add_option("--http-port", flags.http_port, "HTTP port; 0: any free one");
+    cli.add_option("--log-level", flags.log_level, "trace, debug, info, warn or error");
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return cli.exit(e) == 0 ? 0 : 2;
+    }
+
+    const auto config = load(flags);
+    if (!config) {
+        std::fprintf(stderr, "%s\n", config.error().c_str());
+        return 3;
+    }
+    static constexpr const char* levels[] = {"trace", "debug", "info", "warn", "error"};
+    const std::string level =
+        flags.log_level.empty() ? levels[static_cast<std::size_t>(config->log.level)] : flags.log_level;
+    if (const auto set = sluice::core::set_log_level(level); !set) {
+        std::fprintf(stderr, "--log-level: %s\n", set.error().c_str());
+        return 2;
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+
+    boost::asio::io_context io(1);
+    int exit_code = 0;
+    sluice::app::ControlPlane control_plane(
+        io, *config, {.admin_socket = flags.admin_socket, .listening_fd = listening_fd(), .on_fenced = [&] {
+                          sluice::core::log("app").error("another control plane took over; this one ends");
+                          exit_code = 1;
+                          io.stop();
+                      }});
+    if (const auto started = control_plane.start(); !started) {
+        std::fprintf(stderr, "cannot start: %s\n", started.error().c_str());
+        return 1;
+    }
+
+    boost::asio::signal_set endings(io, SIGTERM, SIGINT);
+    endings.async_wait([&](boost::system::error_code error, int signal) {
+        if (error) return;
+        sluice::core::log("app").info("signal {}: ending; the data plane carries the sessions on", signal);
+        io.stop();
+    });
+    boost::asio::signal_set reloads(io, SIGHUP);
+    std::function<void()> await_reload = [&] {
+        reloads.async_wait([&](boost::system::error_code error, int) {
+            if (error) return;
+            if (const auto wanted = load(flags))
+                control_plane.reload(*wanted);
+            else
+                sluice::core::log("app").error("the configuration stays as it was:\n{}", wanted.error());
+            await_reload();
+        });
+    };
+    await_reload();
+
+    io.run();
+    control_plane.stop();
+    return exit_code;
+}

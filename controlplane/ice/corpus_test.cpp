@@ -1,0 +1,27 @@
+// The fuzz target's seeds and past findings, run through it in every test run. The target aborts on a
+// broken invariant.
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+namespace {
+
+TEST(Corpus, BreaksNoInvariant) {
+    std::size_t inputs = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(SLUICE_CORPUS_DIR "/ice")) {
+        std::ifstream in(entry.path(), std::ios::binary);
+        std::string const bytes(std::istreambuf_iterator<char>(in), {});
+        LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+        ++inputs;
+    }
+    EXPECT_GE(inputs, 8u);
+}
+
+}  // namespace

@@ -1,0 +1,304 @@
+#include "controlplane/room/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "controlplane/core/log.hpp"
+#include "controlplane/room/room_blob.hpp"
+
+namespace sluice::room {
+
+using session::PeerPhase;
+using session::PeerResult;
+using session::Session;
+
+Engine::Engine(EngineEnvironment environment, EngineOptions options)
+    : environment_(std::move(environment)), options_(std::move(options)) {}
+
+Engine::~Engine() = default;
+
+std::string Engine::fingerprint() const {
+    return dtls_ ? dtls_->certificate().fingerprint_sha256() : std::string{};
+}
+
+std::string Engine::not_ready() const {
+    if (!environment_.client.connected()) return "not connected to the data plane";
+    if (!environment_.client.synced()) return "synchronising with the data plane";
+    if (!dtls_) return "no DTLS certificate";
+    return {};
+}
+
+const Session* Engine::find(abi::TransportId id) const {
+    const auto found = sessions_.find(id);
+    return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+Session* Engine::by_resource(std::string_view resource) {
+    const auto found = by_resource_.find(resource);
+    return found == by_resource_.end() ? nullptr : sessions_.at(found->second).get();
+}
+
+bool Engine::ensure_certificate() {
+    if (dtls_) return true;
+    auto certificate = dtls::Certificate::generate(unix_ms() / 1000);
+    if (!certificate) {
+        core::log("engine").critical("no DTLS certificate: {}", certificate.error().message);
+        return false;
+    }
+    dpclient::Blob blob{.id = session::random_u64(environment_.random),
+                        .owner = 0,
+                        .kind = static_cast<std::uint16_t>(session::BlobKind::certificate),
+                        .version = 1,
+                        .bytes = certificate->serialize()};
+    auto context = dtls::Context::create(std::move(*certificate), options_.dtls);
+    if (!context) {
+        core::log("engine").critical("no DTLS context: {}", context.error().message);
+        return false;
+    }
+    dtls_.emplace(std::move(*context));
+    environment_.program.upsert(std::move(blob));
+    return true;
+}
+
+std::vector<Endpoint> Engine::addresses(std::uint16_t worker) const {
+    const abi::PortInfo& port = environment_.client.hello().port;
+    const auto udp_port = static_cast<std::uint16_t>(port.first_udp_port + worker);
+    std::vector<Endpoint> endpoints;
+    for (const IpAddress& address : options_.public_addresses) endpoints.push_back({address, udp_port});
+    if (endpoints.empty())
+        for (const IpAddress address : {IpAddress{port.ip4}, IpAddress{port.ip6}})
+            if (address.bytes != std::array<std::uint8_t, 16>{} && !address.is_unspecified())
+                endpoints.push_back({address, udp_port});
+    return endpoints;
+}
+
+std::uint16_t Engine::least_loaded_worker() const {
+    std::vector<std::uint32_t> load(std::max<std::uint32_t>(1, environment_.client.hello().workers));
+    for (const auto& [id, s] : sessions_)
+        if (s->state.worker < load.size()) ++load[s->state.worker];
+    return static_cast<std::uint16_t>(std::min_element(load.begin(), load.end()) - load.begin());
+}
+
+Room& Engine::room_for(const std::string& name) {
+    const auto found = rooms_.find(name);
+    if (found != rooms_.end()) return found->second;
+    Room& room = rooms_[name];
+    room.name = name;
+    room.id = session::random_u64(environment_.random);
+    room.created_unix_ms = unix_ms();
+    program_room(room);
+    note(room, "room created");
+    return room;
+}
+
+void Engine::program_room(const Room& room) {
+    environment_.program.upsert(encode(room));
+}
+
+bool Engine::program_state(const Session& s) {
+    auto bytes = session::encode(s.state);
+    if (!bytes) {
+        core::log("engine").error("session {}: {}", session::hex_id(s.id()), bytes.error());
+        return false;
+    }
+    return environment_.program.upsert(dpclient::Blob{.id = s.id(),
+                                                      .owner = s.id(),
+                                                      .kind = static_cast<std::uint16_t>(session::BlobKind::session),
+                                                      .version = session::session_blob_version,
+                                                      .bytes = std::move(*bytes)});
+}
+
+void Engine::apply(dpclient::ApplyCallback done) {
+    std::sort(keyframes_.begin(), keyframes_.end());
+    keyframes_.erase(std::unique(keyframes_.begin(), keyframes_.end()), keyframes_.end());
+    environment_.client.apply(
+        [this, done = std::move(done), keyframes = std::exchange(keyframes_, {})](dpclient::ApplyResult result) {
+            if (!result.ok())
+                core::log("engine").warn("the data plane refused a change: status {}, object {}",
+                                         static_cast<int>(result.status), session::hex_id(result.object));
+            else
+                for (const abi::SourceId source : keyframes) environment_.client.request_keyframe(source);
+            if (done) done(result);
+        });
+}
+
+// What a peer's input or timer led to.
+void Engine::handle(Session& s, PeerResult result) {
+    const abi::TransportId id = s.state.id;
+    const std::uint16_t worker = s.state.worker;
+    const auto inject = [this, id, worker](const std::vector<PeerResult::Output>& outputs) {
+        for (const PeerResult::Output& out : outputs)
+            environment_.client.inject(worker, id, out.flow, ByteView{out.datagram.data(), out.datagram.size()});
+    };
+    if (const auto* programmed = environment_.program.find(id);
+        programmed != nullptr && (result.path_changed || result.connected)) {
+        abi::TransportSpec spec = *programmed;
+        if (result.path_changed) {
+            spec.path = s.peer.path();
+            spec.flags |= abi::transport_validated;
+        }
+        if (result.connected) {
+            if (const auto keys = s.peer.keys()) session::set_keys(spec, *keys);
+            s.state.connected_unix_ms = unix_ms();
+            program_state(s);
+            pending_.erase(id);
+            ++counters_.sessions_connected;
+        }
+        environment_.program.upsert(spec);
+    }
+    if (result.connected) {
+        Room& room = room_for(s.state.room);
+        note(room, s.publishes() ? "publisher connected" : "viewer connected");
+        if (s.publishes())
+            bind(room);
+        else
+            bind_viewer(room, s);
+        // The peer sends media as soon as it has the last flight: the keys must be there before it.
+        apply([inject, outputs = std::move(result.outputs)](dpclient::ApplyResult) { inject(outputs); });
+        return;
+    }
+    inject(result.outputs);
+    if (result.path_changed) apply();
+    if (result.ended) end(id, result.reason);
+}
+
+void Engine::end(abi::TransportId id, const std::string& reason) {
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) return;
+    const std::unique_ptr<Session> s = std::move(found->second);
+    sessions_.erase(found);
+    by_resource_.erase(s->state.resource);
+    pending_.erase(id);
+    ++counters_.sessions_ended;
+    for (const PeerResult::Output& out : s->peer.close().outputs)
+        environment_.client.inject(s->state.worker, id, out.flow, ByteView{out.datagram.data(), out.datagram.size()});
+
+    for (const session::MediaLine& line : s->state.lines) {
+        if (line.leg != abi::LegId::none && environment_.program.find(line.leg) != nullptr)
+            environment_.program.remove(line.leg);
+        for (const session::Layer& layer : line.layers) environment_.program.remove(layer.source);
+    }
+    environment_.program.remove(id);
+    environment_.program.remove_blob(s->id());
+    core::log("engine").info("session {} of room {} ended: {}", session::hex_id(s->id()), s->state.room, reason);
+
+    if (const auto room = rooms_.find(s->state.room); room != rooms_.end()) {
+        room->second.leave(id);
+        for (const session::MediaLine& line : s->state.lines)
+            if (!line.layers.empty()) room->second.layers.erase(line.layers.front().source);
+        note(room->second, std::string{s->publishes() ? "publisher left: " : "viewer left: "} + reason);
+        if (s->publishes()) bind(room->second);
+        if (room->second.empty()) room->second.empty_since_ns = environment_.now_ns();
+    }
+    apply();
+}
+
+bool Engine::kick(abi::TransportId id, const std::string& reason) {
+    if (!sessions_.contains(id)) return false;
+    end(id, reason);
+    return true;
+}
+
+void Engine::on_connected(const abi::HelloReply& hello, dpclient::ResyncKind kind) {
+    core::log("engine").info("data plane: {} workers, UDP from {}, {}", hello.workers, hello.port.first_udp_port,
+                             dpclient::name(kind));
+}
+
+void Engine::on_punt(const abi::PacketRecord& record, ByteView datagram) {
+    const auto found = sessions_.find(record.transport);
+    if (found == sessions_.end()) {
+        ++counters_.punts_unknown;
+        return;
+    }
+    Session& s = *found->second;
+    if (record.punt_class == abi::PuntClass::dtls) return handle(s, s.peer.receive_dtls(datagram, record.flow));
+    if (record.punt_class != abi::PuntClass::stun) return;
+    ++counters_.checks;
+    PeerResult result = s.peer.receive_stun(datagram, record.flow, environment_.now_ns());
+    if (result.verdict != ice::CheckVerdict::valid) ++counters_.checks_refused;
+    handle(s, std::move(result));
+}
+
+void Engine::on_path(const abi::EventPath& event) {
+    const auto found = sessions_.find(event.transport);
+    if (found != sessions_.end()) found->second->peer.path_moved(event.path, environment_.now_ns());
+}
+
+void Engine::on_source_bound(const abi::EventSourceBound&) {}
+
+void Engine::on_silent(const abi::EventTransportSilent& event) {
+    if (event.silent_ms < options_.silent_ms) return;
+    if (sessions_.contains(event.transport))
+        return end(event.transport, "silent for " + std::to_string(event.silent_ms / 1000) + " s");
+    // Adopted without a state that this version can read: nobody else will ever end it.
+    std::vector<abi::LegId> legs;
+    std::vector<abi::SourceId> sources;
+    for (const auto& [id, leg] : environment_.program.legs())
+        if (leg.transport == event.transport) legs.push_back(id);
+    for (const auto& [id, source] : environment_.program.sources())
+        if (source.transport == event.transport) sources.push_back(id);
+    for (const abi::LegId id : legs) environment_.program.remove(id);
+    for (const abi::SourceId id : sources) environment_.program.remove(id);
+    environment_.program.remove(event.transport);
+    environment_.program.remove_blob(static_cast<std::uint64_t>(event.transport));
+    apply();
+}
+
+void Engine::on_bye(const abi::EventBye& event) {
+    for (auto& [name, room] : rooms_)
+        for (const abi::TransportId id : room.publishers)
+            if (const Session* s = find(id))
+                for (const session::MediaLine& line : s->state.lines)
+                    for (const session::Layer& layer : line.layers)
+                        if (layer.source == event.source)
+                            return note(room,
+                                        "publisher stopped a " + std::string{session::kind_name(line.kind)} + " track");
+}
+
+void Engine::tick() {
+    const std::int64_t now = environment_.now_ns();
+    const std::vector<abi::TransportId> pending(pending_.begin(), pending_.end());
+    for (const abi::TransportId id : pending)
+        if (const auto found = sessions_.find(id); found != sessions_.end())
+            handle(*found->second, found->second->peer.tick(now));
+}
+
+void Engine::tick_slow() {
+    const std::int64_t now = environment_.now_ns();
+    const dpclient::SegmentView* segment = environment_.client.segment();
+    for (auto& [name, room] : rooms_) {
+        bool changed = false;
+        for (const abi::TransportId id : room.publishers) {
+            const Session* s = find(id);
+            if (s == nullptr || !s->state.connected()) continue;
+            for (const session::MediaLine& line : s->state.lines) {
+                if (line.layers.size() < 2 || segment == nullptr) continue;
+                std::vector<LayerSample> samples;
+                for (const session::Layer& layer : line.layers) {
+                    abi::SourceSlot slot;
+                    samples.push_back(segment->read(layer.source, slot) ? LayerSample{slot.bytes, slot.width, slot.height}
+                                                                        : LayerSample{});
+                }
+                changed |= room.layers[line.layers.front().source].update(samples, now);
+            }
+        }
+        if (changed) bind(room);
+    }
+    std::erase_if(rooms_, [&](const auto& entry) {
+        const Room& room = entry.second;
+        if (!room.empty() || now - room.empty_since_ns < options_.empty_room_ns) return false;
+        environment_.program.remove_blob(room.id);
+        return true;
+    });
+    if (environment_.program.dirty()) apply();
+}
+
+void Engine::tick_meters() {
+    std::vector<abi::SourceId> sources;
+    for (const auto& [id, s] : sessions_)
+        for (const session::MediaLine& line : s->state.lines)
+            for (const session::Layer& layer : line.layers) sources.push_back(layer.source);
+    meters_.sample(environment_.client.segment(), sources, environment_.now_ns());
+}
+
+}  // namespace sluice::room

@@ -1,0 +1,173 @@
+// The whole state of the control plane: sessions, rooms, the certificate. It answers WHIP and WHEP, takes what workers
+// punt, decides which source each leg follows, and writes all of it into the Program, from which a restarted process
+// builds it again.
+//
+// Theory of operation. Everything that happens is one of: an HTTP request (Backend), a message of the data plane
+// (on_...), or time (tick). Each changes sessions and rooms, marks objects in the Program and ends with one apply(), so
+// that the data plane sees whole changes. Which source a leg follows is recomputed for the room after each change
+// (bind), never patched, so that it cannot drift.
+//
+// A leg, once programmed, is never removed before its session ends, only set to no source: removing it would make the
+// data plane forget its packet index, and an index must never be used twice under one key.
+//
+// A life: POST /whip/r -> create(): transport, sources and blob are programmed, the answer goes out after the ACK ->
+// STUN -> path -> DTLS -> keys -> the legs of the room's viewers follow the new sources -> DELETE -> the legs fall back
+// to another publisher, or wait.
+//
+// Thread: the io thread. Its parts live in engine_*.cpp by subject.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controlplane/dpclient/client.hpp"
+#include "controlplane/room/admission.hpp"
+#include "controlplane/room/meters.hpp"
+#include "controlplane/room/room.hpp"
+#include "controlplane/session/ids.hpp"
+#include "controlplane/session/session.hpp"
+#include "dataplane/base/endpoint.hpp"
+#include "signaling/whip/whip.hpp"
+
+namespace sluice::room {
+
+struct EngineOptions {
+    Budget budget;
+    std::int64_t empty_room_ns = 60'000'000'000;  // an empty room is forgotten after this
+    std::uint32_t silent_ms = 30'000;             // RFC 7675
+    // Of our candidates; empty: what the data plane's port has.
+    std::vector<IpAddress> public_addresses;
+    dtls::ContextOptions dtls;
+    std::size_t dtls_mtu = 1200;
+};
+
+struct EngineEnvironment {
+    dpclient::Program& program;
+    dpclient::Client& client;
+    session::Random random;
+    std::function<std::int64_t()> now_ns;  // monotonic
+    std::function<std::int64_t()> unix_ms;
+};
+
+struct EngineCounters {
+    std::uint64_t sessions_created = 0;
+    std::uint64_t sessions_connected = 0;
+    std::uint64_t sessions_ended = 0;
+    std::uint64_t offers_refused = 0;
+    std::uint64_t ice_restarts = 0;
+    std::uint64_t checks = 0;
+    std::uint64_t checks_refused = 0;
+    std::uint64_t punts_unknown = 0;  // for a transport that is not here
+    std::uint64_t adopted = 0;
+    std::uint64_t adopt_failed = 0;
+    std::uint64_t source_switches = 0;
+    std::array<std::uint64_t, static_cast<std::size_t>(AdmissionReason::count)> refused{};
+};
+
+class Engine final : public whip::Backend {
+public:
+    using Sessions = std::map<abi::TransportId, std::unique_ptr<session::Session>>;
+    using Rooms = std::map<std::string, Room, std::less<>>;
+
+    Engine(EngineEnvironment environment, EngineOptions options);
+    ~Engine() override;
+
+    // HTTP
+    void create(whip::Role role, std::string room, std::optional<whip::Auth> auth, std::string offer_sdp,
+                CreateDone done) override;
+    void patch(std::string session_id, std::string fragment, std::optional<std::string> if_match, PatchDone done) override;
+    void remove(std::string session_id, RemoveDone done) override;
+
+    // Data plane. on_adopt comes first and once; without it on_synced makes the certificate.
+    void on_adopt(const dpclient::Dump& dump);
+    void on_connected(const abi::HelloReply& hello, dpclient::ResyncKind kind);
+    void on_punt(const abi::PacketRecord& record, ByteView datagram);
+    void on_path(const abi::EventPath& event);
+    void on_source_bound(const abi::EventSourceBound& event);
+    void on_silent(const abi::EventTransportSilent& event);
+    void on_bye(const abi::EventBye& event);
+
+    // Time: flights and handshake ends, every 20 ms or so; cheap when nothing is due.
+    void tick();
+    // Layers and empty rooms, every 500 ms.
+    void tick_slow();
+    // Rates, every second.
+    void tick_meters();
+
+    // Operators
+    bool kick(abi::TransportId id, const std::string& reason);
+    void drain(bool on) noexcept { draining_ = on; }
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    void set_options(EngineOptions options) { options_ = std::move(options); }
+
+    // Views
+    [[nodiscard]] const Sessions& sessions() const noexcept { return sessions_; }
+    [[nodiscard]] const Rooms& rooms() const noexcept { return rooms_; }
+    [[nodiscard]] const session::Session* find(abi::TransportId id) const;
+    [[nodiscard]] const Meters& meters() const noexcept { return meters_; }
+    [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
+    [[nodiscard]] const dpclient::Client& client() const noexcept { return environment_.client; }
+    [[nodiscard]] const dpclient::Program& program() const noexcept { return environment_.program; }
+    [[nodiscard]] std::int64_t unix_ms() const { return environment_.unix_ms(); }
+    [[nodiscard]] std::string fingerprint() const;  // empty before the certificate is there
+    // Empty: ready. Otherwise why not.
+    [[nodiscard]] std::string not_ready() const;
+    // The source of this publisher's line that viewers are given.
+    [[nodiscard]] abi::SourceId chosen_source(const Room& room, const session::MediaLine& line) const;
+
+private:
+    struct Published {  // a line of a connected publisher
+        const session::Session* publisher;
+        const session::MediaLine* line;
+    };
+
+    // engine.cpp
+    bool ensure_certificate();
+    [[nodiscard]] session::Session* by_resource(std::string_view resource);
+    [[nodiscard]] std::vector<Endpoint> addresses(std::uint16_t worker) const;
+    [[nodiscard]] std::uint16_t least_loaded_worker() const;
+    [[nodiscard]] Load load(const std::string& room) const;
+    Room& room_for(const std::string& name);
+    void program_room(const Room& room);
+    bool program_state(const session::Session& s);
+    void program_keys(const session::Session& s);
+    void handle(session::Session& s, session::PeerResult result);
+    void end(abi::TransportId id, const std::string& reason);
+    void note(Room& room, std::string text) { room.note(unix_ms(), std::move(text)); }
+    void apply(dpclient::ApplyCallback done = {});
+
+    // engine_bind.cpp
+    [[nodiscard]] std::vector<Published> published(const Room& room, abi::MediaKind kind) const;
+    void bind(Room& room);
+    void bind_viewer(Room& room, session::Session& viewer);
+    void bind_line(Room& room, session::Session& viewer, const session::MediaLine& line,
+                   const std::vector<Published>& candidates, std::size_t rank);
+
+    // engine_adopt.cpp
+    void adopt_certificate(const dpclient::Dump& dump);
+    void adopt_session(const dpclient::Blob& blob, const dpclient::Dump& dump);
+    void adopt_room(const dpclient::Blob& blob);
+    void restore_layers(Room& room);
+
+    EngineEnvironment environment_;
+    EngineOptions options_;
+    std::optional<dtls::Context> dtls_;
+    Sessions sessions_;
+    std::map<std::string, abi::TransportId, std::less<>> by_resource_;
+    Rooms rooms_;
+    Meters meters_;
+    EngineCounters counters_;
+    std::set<abi::TransportId> pending_;    // not connected yet
+    std::vector<abi::SourceId> keyframes_;  // to ask for after the next apply()
+    bool draining_ = false;
+};
+
+}  // namespace sluice::room

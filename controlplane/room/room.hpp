@@ -1,0 +1,49 @@
+// A room: who publishes, who watches, and what happened lately. Which source each leg follows is in binding.hpp.
+//
+// Thread: the io thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controlplane/room/layer_choice.hpp"
+#include "dataplane/abi/types.hpp"
+
+namespace sluice::room {
+
+struct RoomEvent {
+    std::int64_t unix_ms = 0;
+    std::string text;
+};
+
+inline constexpr std::size_t max_room_events = 50;
+
+struct Room {
+    std::string name;
+    std::uint64_t id = 0;
+    std::int64_t created_unix_ms = 0;
+    std::vector<abi::TransportId> publishers;  // as they came, connected or not
+    std::vector<abi::TransportId> viewers;
+    std::deque<RoomEvent> events;     // the oldest first
+    std::int64_t empty_since_ns = 0;  // 0 = somebody is here
+
+    // The chosen layer of each simulcast line, by its first layer's source.
+    std::map<abi::SourceId, LayerChoice> layers;
+
+    void note(std::int64_t unix_ms, std::string text) {
+        events.push_back({unix_ms, std::move(text)});
+        if (events.size() > max_room_events) events.pop_front();
+    }
+    void join(abi::TransportId id, bool publishes) { (publishes ? publishers : viewers).push_back(id); }
+    void leave(abi::TransportId id) {
+        std::erase(publishers, id);
+        std::erase(viewers, id);
+    }
+    [[nodiscard]] bool empty() const noexcept { return publishers.empty() && viewers.empty(); }
+};
+
+}  // namespace sluice::room

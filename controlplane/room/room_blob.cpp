@@ -1,0 +1,35 @@
+#include "controlplane/room/room_blob.hpp"
+
+#include <boost/json.hpp>
+
+#include "controlplane/session/session_state.hpp"
+
+namespace sluice::room {
+
+namespace json = boost::json;
+
+dpclient::Blob encode(const Room& room) {
+    const std::string text = json::serialize(json::object{{"name", room.name}, {"created", room.created_unix_ms}});
+    return {.id = room.id,
+            .owner = 0,
+            .kind = static_cast<std::uint16_t>(session::BlobKind::room),
+            .version = room_blob_version,
+            .bytes = {text.begin(), text.end()}};
+}
+
+std::expected<Room, std::string> decode_room(const dpclient::Blob& blob) {
+    if (blob.version != room_blob_version) return std::unexpected("unknown version " + std::to_string(blob.version));
+    try {
+        const json::value root =
+            json::parse(json::string_view{reinterpret_cast<const char*>(blob.bytes.data()), blob.bytes.size()});
+        Room room;
+        room.id = blob.id;
+        room.name = std::string{std::string_view{root.at("name").as_string()}};
+        room.created_unix_ms = root.at("created").to_number<std::int64_t>();
+        return room;
+    } catch (const std::exception& e) {
+        return std::unexpected(std::string{"malformed: "} + e.what());
+    }
+}
+
+}  // namespace sluice::room
