@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "tests/component/allocation.hpp"
+
 namespace sluice::test {
 
 using abi::DropReason;
@@ -64,9 +66,14 @@ std::uint32_t Harness::rx_mbufs_in_use() const {
     return rte_mempool_in_use_count(pool_);
 }
 
+bool Harness::iterate(unsigned worker) {
+    const AllocationGuard guard;
+    return plane_->worker(worker).iterate();
+}
+
 void Harness::turn(int iterations) {
     for (int i = 0; i < iterations; ++i) {
-        for (unsigned w = 0; w < workers_; ++w) plane_->worker(w).iterate();
+        for (unsigned w = 0; w < workers_; ++w) (void)iterate(w);
         plane_->turn(0);
     }
 }
@@ -74,7 +81,7 @@ void Harness::turn(int iterations) {
 void Harness::settle() {
     for (int idle = 0; idle < 3;) {
         bool worked = false;
-        for (unsigned w = 0; w < workers_; ++w) worked |= plane_->worker(w).iterate();
+        for (unsigned w = 0; w < workers_; ++w) worked |= iterate(w);
         plane_->turn(0);
         idle = worked ? 0 : idle + 1;
     }

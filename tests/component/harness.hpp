@@ -76,6 +76,7 @@ public:
     srtp::Engine& oracle() noexcept { return *oracle_; }
 
 private:
+    bool iterate(unsigned worker);
     std::uint64_t token_ = 0;
     std::uint64_t next_id_ = 1;
     unsigned workers_;
