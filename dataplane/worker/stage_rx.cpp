@@ -4,6 +4,7 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
+#include "dataplane/wire/announce.hpp"
 #include "dataplane/wire/demux.hpp"
 #include "dataplane/worker/worker.hpp"
 
@@ -121,6 +122,26 @@ void Worker::answer_locally(ByteView frame) noexcept {
     reply->pkt_len = reply->data_len;
     timer.packets = 1;
     queue_tx(reply);
+}
+
+// For a second after the start the link is told who we are: neighbours whose requests our predecessor no longer answered
+// would wait that long before they ask again.
+void Worker::announce() noexcept {
+    constexpr std::uint8_t times = 10;
+    constexpr std::int64_t interval_ns = 100'000'000;
+    if (!config_.answer_local || config_.id != 0 || announcements_ == times || now_ns_ < next_announcement_ns_) return;
+    ++announcements_;
+    next_announcement_ns_ = now_ns_ + interval_ns;
+    for (const IpAddress& address : config_.addresses) {
+        if (address.is_unspecified()) continue;
+        rte_mbuf* frame = rte_pktmbuf_alloc(config_.tx_pool);
+        if (frame == nullptr) return drop(DropReason::tx_pool_empty);
+        const std::size_t length = wire::write_announcement(
+            config_.mac, address, {rte_pktmbuf_mtod(frame, std::uint8_t*), rte_pktmbuf_tailroom(frame)});
+        frame->data_len = static_cast<std::uint16_t>(length);
+        frame->pkt_len = frame->data_len;
+        queue_tx(frame);
+    }
 }
 
 void Worker::demux(const Datagram& datagram) noexcept {

@@ -62,6 +62,7 @@ bool Worker::iterate() noexcept {
     worked |= stage_fanout();
     if (now_ns_ >= next_tick_ns_) {
         next_tick_ns_ = now_ns_ + tick_ns;
+        announce();
         stage_timers();
     }
     flush_tx();

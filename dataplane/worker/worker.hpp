@@ -120,6 +120,7 @@ private:
     void demux(const Datagram& datagram) noexcept;
     [[nodiscard]] abi::FlowAddress flow_of(const Datagram& datagram) const noexcept;
     [[nodiscard]] bool ours(const IpAddress& address) const noexcept;
+    void announce() noexcept;
     // stage_stun.cpp
     void stage_stun(const Datagram& datagram) noexcept;
     void stage_dtls(const Datagram& datagram) noexcept;
@@ -210,6 +211,8 @@ private:
     std::int64_t now_ns_ = 0;  // of this iteration
     std::uint64_t iteration_tsc_ = 0;
     std::int64_t next_tick_ns_ = 0;
+    std::int64_t next_announcement_ns_ = 0;
+    std::uint8_t announcements_ = 0;
     std::uint32_t timer_cursor_ = 0;
     std::uint16_t port_ = 0;  // the UDP port of this worker
     wire::HostIdentity identity_;

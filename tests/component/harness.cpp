@@ -113,7 +113,8 @@ std::vector<Frame> Harness::received() {
         while (rte_ring_dequeue(ring, &object) == 0) {
             auto* m = static_cast<rte_mbuf*>(object);
             const auto* data = rte_pktmbuf_mtod(m, const std::uint8_t*);
-            frames.emplace_back(data, data + m->data_len);
+            // What is told to the whole link comes at times of its own and is kept apart.
+            (load<Mac>(data).is_multicast() ? announcements : frames).emplace_back(data, data + m->data_len);
             EXPECT_EQ(rte_mbuf_refcnt_read(m), 1);
             rte_pktmbuf_free(m);
         }

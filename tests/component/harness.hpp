@@ -48,6 +48,7 @@ public:
     void send(const Peer& peer, ByteView payload, std::optional<unsigned> queue = std::nullopt);
     // Everything that the workers sent since the last call.
     std::vector<Frame> received();
+    std::vector<Frame> announcements;  // multicast frames that received() met
     // UDP payloads of what went to `peer`.
     std::vector<Frame> payloads_to(const Peer& peer, const std::vector<Frame>& frames) const;
 

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "dataplane/wire/checksum.hpp"
 #include "dataplane/wire/headers.hpp"
 #include "dataplane/wire/rtcp_writer.hpp"
 #include "dataplane/wire/stun.hpp"
@@ -174,6 +175,26 @@ TEST(Punt, AnInjectedDatagramLeavesWithAValidChecksumAndOnlyFromOurAddress) {
     EXPECT_EQ(frames.size(), 1u);
     EXPECT_EQ(h.payloads_to(peer, frames), (std::vector<Frame>{payload}));
     EXPECT_EQ(h.drops(DropReason::inject_invalid), 2u);
+}
+
+TEST(Local, TheLinkIsToldWhoWeAreAfterAStart) {
+    Harness h;
+    h.settle();
+    EXPECT_TRUE(h.received().empty());
+    const std::vector<Frame>& frames = h.announcements;
+    ASSERT_GE(frames.size(), 2u);
+    const auto arp = load<wire::ArpPacket>(frames[0].data() + 14);
+    EXPECT_EQ(arp.operation.value(), wire::arp_reply);
+    EXPECT_EQ(arp.sender_address, our_ip.v4());
+    EXPECT_EQ(arp.sender_mac, our_mac);
+    const auto advert = load<wire::NeighborAdvert>(frames[1].data() + 14 + 40);
+    EXPECT_EQ(advert.icmp.type, wire::icmp6_neighbor_advert);
+    EXPECT_EQ(advert.target, IpAddress::parse("fd77:7777::1")->bytes);
+    const auto ip = load<wire::Ipv6Header>(frames[1].data() + 14);
+    EXPECT_EQ(
+        wire::checksum_fold(wire::checksum_add(wire::pseudo_header6(ip.source, ip.destination, wire::protocol_icmp6, 32),
+                                               ByteView(frames[1]).subspan(54))),
+        0xffff);
 }
 
 TEST(Local, ArpAndPingAreAnswered) {
