@@ -1,0 +1,77 @@
+// Test support: the smallest SFU that sluice-load can talk to, in this process on 127.0.0.1, with faults on demand. One
+// publisher's packets go to every viewer; NACKs are answered by RTX, PLIs go up.
+//
+// Theory of operation: HTTP runs on LoopbackServer's thread, media on one of its own; a mutex guards all state. The faults
+// are what a real SFU must never do, so that a test can see that sluice-load notices.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "controlplane/core/unique_fd.hpp"
+#include "controlplane/dtls/context.hpp"
+#include "dataplane/base/endpoint.hpp"
+#include "dataplane/srtp/engine.hpp"
+#include "signaling/http/loopback.hpp"
+
+namespace sluice::loadgen::test {
+
+struct Faults {
+    std::atomic<std::uint32_t> drop_one_in = 0;  // of the packets to viewers; RTX still has them
+    std::atomic<bool> answer_checks = true;
+    std::atomic<bool> answer_nacks = true;
+    std::atomic<bool> forward = true;
+    std::atomic<std::uint32_t> skip_one_in = 0;  // left out without a gap in the numbers
+    std::atomic<bool> corrupt_next = false;      // flips a byte of one sealed packet
+    std::atomic<bool> garble_next = false;       // flips a byte of one payload before sealing
+};
+
+class FakeSfu {
+public:
+    FakeSfu();
+    ~FakeSfu();
+
+    [[nodiscard]] std::uint16_t http_port() const { return server_->port(); }
+    // A new life of the media path: indices go on `gap` further than they were; negative re-uses old ones.
+    void renumber(std::int64_t gap);
+    [[nodiscard]] std::size_t sessions();
+    [[nodiscard]] std::uint64_t path_switches() const noexcept { return path_switches_; }
+
+    Faults faults;
+
+private:
+    struct Session;
+
+    void route(http::Router& router);
+    http::Response create(const http::Request& request, bool publishes);
+    http::Response remove(const http::Request& request);
+    void media_loop();
+    void receive(Session& s, ByteView datagram, const Endpoint& from);
+    void from_publisher(Session& s, ByteView sealed);
+    void forward(Session& viewer, std::uint8_t publisher_track, ByteView plain);
+    void from_viewer(Session& viewer, ByteView rtcp);
+    void send_rtp(Session& s, std::size_t track, bool rtx, std::uint64_t index, ByteView payload, std::uint32_t ts,
+                  bool marker);
+    void send(Session& s, ByteView datagram);
+    void timers();
+
+    dtls::Context dtls_;
+    std::unique_ptr<srtp::Engine> engine_;
+    core::UniqueFd socket_;
+    std::uint16_t port_ = 0;
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Session>> sessions_;
+    std::uint32_t next_id_ = 1;
+    std::atomic<std::uint64_t> path_switches_ = 0;
+    std::uint64_t forwarded_ = 0;
+    std::int64_t next_report_ns_ = 0;
+    std::atomic<bool> stopping_ = false;
+    std::unique_ptr<http::testing::LoopbackServer> server_;
+    std::thread thread_;
+};
+
+}  // namespace sluice::loadgen::test

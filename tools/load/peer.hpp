@@ -1,0 +1,121 @@
+// One WebRTC peer on a kernel UDP socket, as far as publishers and viewers are alike: offer, ICE checks as a controlling
+// full agent, DTLS, SRTP keys, SRTCP in both directions, consent.
+//
+// Theory of operation. idle -> make_offer(), the POST is on its way -> answered(): checks go to the first candidate ->
+// checking -> the first success: DTLS -> handshaking -> keys: connected, from which on Publisher and Viewer do what they are
+// for in on_tick() and on_rtp(). The swarm calls readable() when the socket is, and tick() every 10 ms. A peer never needs
+// HTTP after answered(). Everything on the main thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "controlplane/core/unique_fd.hpp"
+#include "controlplane/dtls/endpoint.hpp"
+#include "dataplane/srtp/key.hpp"
+#include "tools/load/consent.hpp"
+#include "tools/load/offer.hpp"
+#include "tools/load/recent_indices.hpp"
+#include "tools/load/world.hpp"
+
+namespace sluice::loadgen {
+
+enum class Phase : std::uint8_t { idle, joining, checking, handshaking, connected, failed, left };
+[[nodiscard]] std::string_view to_string(Phase phase) noexcept;
+
+struct PeerCounters {
+    std::uint64_t rtp_received = 0;  // opened, every SSRC, without repetitions
+    std::uint64_t rtcp_received = 0;
+    std::uint64_t duplicates = 0;  // byte-identical
+    std::uint64_t auth_failures = 0;
+    std::uint64_t malformed = 0;
+    std::uint64_t unknown_ssrc = 0;
+    std::uint64_t index_reuse = 0;  // another packet under an (SSRC, index) that was used before: proven by opening it
+    std::uint64_t rtcp_index_reuse = 0;
+    std::uint64_t index_regressions = 0;
+    std::uint64_t rtcp_index_regressions = 0;
+    std::uint64_t socket_drops = 0;  // datagrams that our own socket's buffer had no room for
+    std::uint64_t send_errors = 0;
+};
+
+class Peer {
+public:
+    Peer(World& world, std::uint32_t number, bool publishes);
+    virtual ~Peer();
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+
+    [[nodiscard]] std::string make_offer();
+    void answered(std::string resource, std::string_view sdp, std::int64_t now_ns);
+    void fail(std::string why);
+    void leave();  // closes the socket
+    // Moves to a new local port, as a NAT that forgot us would do: nothing is sent for its sake.
+    bool rebind(std::int64_t now_ns);
+
+    void readable(std::int64_t now_ns);
+    void tick(std::int64_t now_ns);
+
+    [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+    [[nodiscard]] bool publishes() const noexcept { return publishes_; }
+    [[nodiscard]] Phase phase() const noexcept { return phase_; }
+    [[nodiscard]] const std::string& resource() const noexcept { return resource_; }
+    [[nodiscard]] const PeerCounters& counters() const noexcept { return counters_; }
+    [[nodiscard]] Consent& consent() noexcept { return consent_; }
+    [[nodiscard]] std::uint16_t local_port() const noexcept { return local_port_; }
+    [[nodiscard]] srtp::Suite suite() const noexcept { return suite_; }
+    [[nodiscard]] std::int64_t answered_ns() const noexcept { return answered_ns_; }
+
+protected:
+    virtual std::vector<OfferedTrack> tracks() = 0;
+    virtual void on_answer(const Answer& answer) = 0;
+    virtual void on_connected(std::int64_t now_ns) = 0;
+    virtual void on_rtp(ByteView sealed, std::int64_t now_ns) = 0;
+    // `plain` has opened; each SRTCP packet is given once.
+    virtual void on_rtcp(ByteView plain, std::int64_t now_ns) = 0;
+    virtual void on_tick(std::int64_t now_ns) = 0;
+    virtual void on_rebind() {}
+
+    // Appends a tag to `packet`, which has room for srtp::rtcp_overhead() more bytes, and sends it.
+    void send_rtcp(ByteSpan packet, std::size_t size);
+    void send_datagram(ByteView datagram);
+
+    World& world_;
+    PeerCounters counters_;
+    srtp::TxKey tx_;
+    srtp::RxKey rx_;
+    srtp::RxKey verify_;
+    std::string cname_;
+
+private:
+    [[nodiscard]] bool open_socket();
+    void receive(ByteView datagram, std::int64_t now_ns);
+    void on_stun(ByteView datagram, std::int64_t now_ns);
+    void on_srtcp(ByteView sealed, std::int64_t now_ns);
+    void send_check(std::int64_t now_ns);
+    void pump_dtls(std::int64_t now_ns);
+
+    std::uint32_t number_;
+    bool publishes_;
+    Phase phase_ = Phase::idle;
+    ice::Credentials local_;
+    Answer answer_;
+    std::string resource_;
+    std::int64_t answered_ns_ = 0;
+    Endpoint remote_;
+    core::UniqueFd socket_;
+    std::uint16_t local_port_ = 0;
+    std::uint32_t kernel_drops_ = 0;
+    std::optional<dtls::Endpoint> dtls_;
+    srtp::Suite suite_ = srtp::Suite::none;
+    std::uint32_t rtcp_index_ = 0;
+    std::uint64_t tie_breaker_ = 0;
+    Consent consent_;
+    struct RtcpHistory {
+        std::uint32_t ssrc;
+        RecentIndices<256> seen;
+    };
+    std::vector<RtcpHistory> rtcp_;
+};
+
+}  // namespace sluice::loadgen
