@@ -47,19 +47,31 @@ void write_send_stream(MediaSection& section, const SendStream& stream) {
 
 namespace {
 
+// The extensions of one BUNDLE, first come first kept: an id means one extension and an extension has one id.
+class ExtensionIds {
+public:
+    // False when `e` contradicts an earlier one.
+    bool add(const Extmap& e) {
+        const auto known = header_extension_of(e.uri);
+        if (!known) return true;
+        const auto clashes = [&](const auto& s) { return (s.first == e.id) != (s.second == *known); };
+        if (std::any_of(seen_.begin(), seen_.end(), clashes)) return false;
+        if (std::find(seen_.begin(), seen_.end(), std::pair{e.id, *known}) == seen_.end()) seen_.emplace_back(e.id, *known);
+        return true;
+    }
+
+private:
+    std::vector<std::pair<std::uint8_t, HeaderExtension>> seen_;
+};
+
 std::expected<void, NegotiationError> check_extension_ids(const SessionDescription& remote) {
-    std::vector<std::pair<std::uint8_t, HeaderExtension>> seen;
+    ExtensionIds ids;
     for (const auto& m : remote.media) {
         if (m.rejected()) continue;
         for (const auto& e : m.extmaps) {
-            const auto known = header_extension_of(e.uri);
-            if (!known) continue;
-            const auto clash = std::find_if(seen.begin(), seen.end(),
-                                            [&](const auto& s) { return (s.first == e.id) != (s.second == *known); });
-            if (clash != seen.end())
-                return refuse(NegotiationErrc::bad_extmap, "extmap id " + std::to_string(e.id) + " of section " + m.mid +
-                                                               " contradicts another section of the BUNDLE");
-            if (std::find(seen.begin(), seen.end(), std::pair{e.id, *known}) == seen.end()) seen.emplace_back(e.id, *known);
+            if (ids.add(e)) continue;
+            return refuse(NegotiationErrc::bad_extmap, "extmap id " + std::to_string(e.id) + " of section " + m.mid +
+                                                           " contradicts another section of the BUNDLE");
         }
     }
     return {};
@@ -104,6 +116,13 @@ std::optional<Msid> remote_msid(const MediaSection& m) {
 }
 
 }  // namespace
+
+void drop_clashing_extensions(SessionDescription& offer) {
+    ExtensionIds ids;
+    for (auto& m : offer.media) {
+        if (!m.rejected()) std::erase_if(m.extmaps, [&](const Extmap& e) { return !ids.add(e); });
+    }
+}
 
 std::expected<void, NegotiationError> check_bundle(const SessionDescription& remote) {
     std::size_t live = 0;

@@ -23,6 +23,10 @@ void write_send_stream(MediaSection& section, const SendStream& stream);
 [[nodiscard]] MediaSection answer_section(const MediaSection& offered, const AnswerPolicy& policy);
 
 // One BUNDLE over all sections, unique mids, rtcp-mux, extension ids that mean one thing.
+// Leaves extensions unoffered whose id another section of the BUNDLE uses for something else: aiortc 1.4 numbers each
+// section by itself, against RFC 9143 section 7.1.3, and works well without them.
+void drop_clashing_extensions(SessionDescription& offer);
+
 [[nodiscard]] std::expected<void, NegotiationError> check_bundle(const SessionDescription& remote);
 // ICE and DTLS parameters of the BUNDLE's tagged section.
 [[nodiscard]] std::expected<TransportParams, NegotiationError> remote_transport(const SessionDescription& remote);

@@ -120,6 +120,7 @@ std::expected<void, NegotiationError> Session::check_offer(const SessionDescript
 
 std::expected<void, NegotiationError> Session::apply_offer(SessionDescription offer) {
     if (state_ != State::stable) return refuse(NegotiationErrc::wrong_state, "an offer while another one is open");
+    drop_clashing_extensions(offer);
     if (auto ok = check_offer(offer); !ok) return ok;
     auto transport = remote_transport(offer);
     if (transport) transport = choose_role(std::move(*transport), true);
