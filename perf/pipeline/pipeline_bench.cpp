@@ -295,6 +295,11 @@ int main(int argc, char** argv) {
         fmt::print("{:>8} {:>24} {:>5} {:>9} {:>9} {:>9} {:>8} {:>8}\n", "viewers", "suite", "ip", "checksum", "ns/pkt",
                    "cyc/pkt", "Mpps", "Gbit/s");
         for (const Row& r : rows) {
+            if (r.ns == 0) {
+                fmt::print("{:>8} {:>24} {:>5} {:>9}   no clean slice: the core was never ours for a millisecond\n",
+                           r.viewers, r.suite, r.family, r.checksum);
+                continue;
+            }
             fmt::print("{:>8} {:>24} {:>5} {:>9} {:>9.1f} {:>9.0f} {:>8.2f} {:>8.1f}{}\n", r.viewers, r.suite, r.family,
                        r.checksum, r.ns, r.cycles, r.ns > 0 ? 1000.0 / r.ns : 0, r.gbits,
                        r.dropped * 4 > r.slices ? "  tainted" : "");
