@@ -7,6 +7,7 @@
 namespace sluice::srtp {
 
 void secure_zero(void* memory, std::size_t size) noexcept {
+    if (size == 0) return;  // an empty vector has no memory
     explicit_bzero(memory, size);
 }
 
