@@ -32,7 +32,7 @@ bool WsConnection::send(std::string_view message, bool binary) {
         return false;
     }
     codec_.queue_message(message, binary);
-    wake_writer_.cancel();
+    wake_writer_->cancel();
     return true;
 }
 
@@ -40,7 +40,7 @@ void WsConnection::close(std::uint16_t code, std::string_view reason) {
     if (closing_) return;
     closing_ = true;
     codec_.queue_close(code, reason);
-    wake_writer_.cancel();
+    wake_writer_->cancel();
     connection_->arm(closing_time);
 }
 
@@ -48,7 +48,7 @@ void WsConnection::drop(std::uint16_t code) {
     closing_ = true;
     own_code_ = code;
     connection_->close();
-    wake_writer_.cancel();
+    wake_writer_->cancel();
 }
 
 void WsConnection::deliver() {
@@ -59,7 +59,15 @@ void WsConnection::deliver() {
         }
 }
 
+WsConnection::Release::~Release() {
+    owner.closing_ = true;
+    owner.wake_writer_.reset();
+    owner.writer_done_.reset();
+    owner.connection_.reset();
+}
+
 asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std::string early) {
+    const Release release(*self);
     const ServerCore& core = self->connection_->core();
     asio::co_spawn(self->connection_->executor(), write_loop(self), asio::detached);
 
@@ -68,7 +76,7 @@ asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std:
     std::array<char, 16384> buffer;
     for (;;) {
         self->deliver();
-        self->wake_writer_.cancel();
+        self->wake_writer_->cancel();
         if (!more) break;
         if (self->codec_.output_bytes() > core.options.limits.websocket_queue_bytes) {  // a peer that pings but never reads
             self->drop(try_again_later);
@@ -83,10 +91,10 @@ asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std:
     self->closing_ = true;
     self->reading_done_ = true;
     self->connection_->arm(closing_time);
-    self->wake_writer_.cancel();
+    self->wake_writer_->cancel();
     while (!self->writing_done_) {
-        self->writer_done_.expires_at(std::chrono::steady_clock::time_point::max());
-        co_await self->writer_done_.async_wait(as_tuple_awaitable);
+        self->writer_done_->expires_at(std::chrono::steady_clock::time_point::max());
+        co_await self->writer_done_->async_wait(as_tuple_awaitable);
     }
     self->connection_->disarm();
     self->connection_->close();
@@ -101,8 +109,8 @@ asio::awaitable<void> WsConnection::write_loop(std::shared_ptr<WsConnection> sel
         const std::string bytes = self->codec_.take_output();
         if (bytes.empty()) {
             if (self->reading_done_ || self->own_code_ != 0) break;
-            self->wake_writer_.expires_after(self->connection_->core().options.timeouts.websocket_ping);
-            auto [error] = co_await self->wake_writer_.async_wait(as_tuple_awaitable);
+            self->wake_writer_->expires_after(self->connection_->core().options.timeouts.websocket_ping);
+            auto [error] = co_await self->wake_writer_->async_wait(as_tuple_awaitable);
             if (!error && !self->closing_) self->codec_.queue_ping();
             continue;
         }
@@ -116,7 +124,7 @@ asio::awaitable<void> WsConnection::write_loop(std::shared_ptr<WsConnection> sel
         }
     }
     self->writing_done_ = true;
-    self->writer_done_.cancel();
+    self->writer_done_->cancel();
 }
 
 }  // namespace sluice::http

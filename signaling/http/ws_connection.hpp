@@ -8,6 +8,7 @@
 #include "signaling/http/ws_codec.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sluice::http {
@@ -31,10 +32,20 @@ private:
     void deliver();
     static boost::asio::awaitable<void> write_loop(std::shared_ptr<WsConnection> self);
 
-    std::shared_ptr<Connection> connection_;
+    /// Gives back what belongs to the server when run() ends, also when it is never resumed: a handler may keep its
+    /// WebSocket for longer than the server and its io_context live.
+    struct Release {
+        explicit Release(WsConnection& socket) : owner(socket) {}
+        ~Release();
+        Release(const Release&) = delete;
+        Release& operator=(const Release&) = delete;
+        WsConnection& owner;
+    };
+
+    std::shared_ptr<Connection> connection_;  // null after run()
     WsCodec codec_;
-    boost::asio::steady_timer wake_writer_;
-    boost::asio::steady_timer writer_done_;
+    std::optional<boost::asio::steady_timer> wake_writer_;
+    std::optional<boost::asio::steady_timer> writer_done_;
     std::size_t in_flight_ = 0;
     bool closing_ = false;  // no more sends: a close frame is queued, or the connection broke
     bool reading_done_ = false;
