@@ -56,8 +56,7 @@
     X(fanout_full,             notice, "source ring of another worker is full") \
     X(nack_not_in_history,     normal, "NACK for a packet that the history no longer holds") \
     X(nack_limited,            notice, "RTX over the leg's budget") \
-    X(overload_shed,           notice, "shed by the overload ladder") \
-    X(suite_plaintext,         fault,  "plaintext transport on a data plane that does not allow it")
+    X(overload_shed,           notice, "shed by the overload ladder")
 // clang-format on
 
 namespace sluice::abi {

@@ -130,7 +130,6 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.workers = d.workers;
         c.socket = socket;
         c.poll = d.poll == config::Poll::busy ? worker::PollMode::busy : worker::PollMode::adaptive;
-        c.allow_plaintext = options.allow_plaintext;
         c.answer_local = virtual_host;
         c.first_udp_port = config.rtc.udp_port;
         c.mtu = d.port.mtu;

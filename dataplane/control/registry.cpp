@@ -32,6 +32,14 @@ table::IceState ice_state(const abi::IceCredentials& c) {
     return state;
 }
 
+// Hz: of the first payload in use that states one, otherwise what WebRTC uses for the kind.
+std::uint32_t clock_rate_of(const abi::SourceSpec& spec) noexcept {
+    for (const auto& p : spec.payloads) {
+        if (p.payload_type != 0xff && p.clock_rate != 0) return p.clock_rate;
+    }
+    return spec.kind == abi::MediaKind::video ? 90'000 : 48'000;
+}
+
 bool same_keys(const abi::TransportSpec& a, const abi::TransportSpec& b) noexcept {
     return a.suite == b.suite && a.rx_key.key == b.rx_key.key && a.rx_key.salt == b.rx_key.salt &&
            a.tx_key.key == b.tx_key.key && a.tx_key.salt == b.tx_key.salt;
@@ -228,12 +236,7 @@ Registry::Result Registry::upsert_source(const abi::SourceSpec& spec, std::uint6
     source->id = spec.id;
     source->slot = *slot;
     source->transport = transport.object.get();
-    std::uint32_t clock_rate = 0;
-    for (const auto& p : spec.payloads) {
-        if (clock_rate == 0) clock_rate = p.clock_rate;
-    }
-    if (clock_rate == 0) clock_rate = spec.kind == abi::MediaKind::video ? 90'000 : 48'000;
-    source->stats = media::ReceiveStats(clock_rate);
+    source->stats = media::ReceiveStats(clock_rate_of(spec));
     abi::SourceSlot& counters = segment_.source(*slot);
     std::memset(static_cast<void*>(&counters), 0, sizeof counters);
     counters.rx_index.store(spec.rx_index, std::memory_order_relaxed);
@@ -254,15 +257,9 @@ Registry::Result Registry::upsert_source(const abi::SourceSpec& spec, std::uint6
 Registry::ViewRecord& Registry::view_on(SourceRecord& source, std::uint16_t worker, std::uint64_t token) {
     const auto at = source.views.find(worker);
     if (at != source.views.end()) return at->second;
-    std::uint32_t clock_rate = source.spec.kind == abi::MediaKind::video ? 90'000 : 48'000;
-    for (const auto& p : source.spec.payloads) {
-        if (p.payload_type == 0xff || p.clock_rate == 0) continue;
-        clock_rate = p.clock_rate;
-        break;
-    }
     ViewRecord& view = source.views[worker];
     view.object = std::make_shared<table::SourceView>(source.spec.id, source.object->slot, source.worker, source.spec.kind,
-                                                      clock_rate);
+                                                      clock_rate_of(source.spec));
     auto c = command(Op::install_view, token);
     c->view = view.object.get();
     c->garbage = view.object;

@@ -6,6 +6,7 @@
 
 #include "dataplane/abi/messages.hpp"
 #include "dataplane/abi/state_segment.hpp"
+#include "dataplane/base/token_bucket.hpp"
 #include "dataplane/media/leg_rewriter.hpp"
 
 namespace sluice::table {
@@ -21,7 +22,6 @@ struct alignas(64) LegHot {
     bool awaiting_keyframe = false;
     bool switching = true;  // the next packet is the first of its source for this leg
     bool paused = false;
-    bool needs_two_byte = false;  // an extension id above 14 was negotiated
     std::array<abi::LegPayload, abi::max_payloads> payloads{};
     std::uint64_t packets = 0;
     std::uint64_t octets = 0;  // payload only, as SR counts them
@@ -44,10 +44,8 @@ struct Leg {
     std::uint64_t rtx_index = 0;  // next to use
     std::uint64_t rtx_reserved = 0;
     std::int64_t rtt_ns = 0;
-    // RTX budget: a token bucket in bytes, so that a lossy viewer cannot be made an amplifier.
-    std::int64_t rtx_tokens = 0;
-    std::int64_t rtx_refill_ns = 0;
-    std::uint32_t last_sr_ntp_middle = 0;
+    // RTX in bytes: enough for a burst of loss on a 4 Mbit/s stream, and no amplifier.
+    TokenBucket rtx_budget{250'000, 128'000};
     std::uint8_t last_fir_sequence = 0;
     bool seen_fir = false;
     abi::LegSlot* counters = nullptr;

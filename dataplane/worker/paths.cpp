@@ -22,15 +22,19 @@ void Worker::learn_flow(table::Transport& t, const abi::FlowAddress& flow) noexc
     if (table_.add_flow(key, &t)) t.flows[t.flow_count++] = flow;
 }
 
-void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
-    const auto vlan = flow.vlan == 0 ? std::nullopt : std::optional<std::uint16_t>(flow.vlan);
+std::optional<wire::UdpTemplate> Worker::template_of(const abi::FlowAddress& flow) const noexcept {
     const auto made = wire::UdpTemplate::make({config_.mac,
                                                Mac{flow.remote_mac},
                                                {IpAddress{flow.local_ip}, flow.local_port},
                                                {IpAddress{flow.remote_ip}, flow.remote_port},
-                                               vlan,
+                                               flow.vlan == 0 ? std::nullopt : std::optional<std::uint16_t>(flow.vlan),
                                                64,
                                                0});
+    return made ? std::optional(*made) : std::nullopt;
+}
+
+void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
+    const auto made = template_of(flow);
     if (!made) return;
     t.path = flow;
     t.path_authenticated_ns = now_ns_;

@@ -3,8 +3,6 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
-#include <bit>
-
 #include "dataplane/wire/rtp_writer.hpp"
 #include "dataplane/worker/worker.hpp"
 
@@ -17,10 +15,6 @@ using abi::Extension;
 constexpr Extension forwarded[] = {Extension::audio_level,      Extension::dependency_descriptor,
                                    Extension::abs_capture_time, Extension::video_orientation,
                                    Extension::playout_delay,    Extension::video_layers_allocation};
-
-// An RTX budget per leg: enough for a burst of loss on a 4 Mbit/s stream, and no amplifier.
-constexpr std::int64_t rtx_bytes_per_second = 250'000;
-constexpr std::int64_t rtx_burst_bytes = 128'000;
 
 }  // namespace
 
@@ -112,7 +106,7 @@ void Worker::fan_out(table::SourceView& view) noexcept {
                 table::Leg& leg = *view.legs[first + i];
                 if (i + 1 < count) rte_prefetch0(view.legs[first + i + 1]);
                 if (prepare(leg, *packet, mbufs[i], jobs[ready])) {
-                    egress[ready++] = {mbufs[i], &leg, 0};
+                    egress[ready++] = {mbufs[i], &leg};
                 } else {
                     rte_pktmbuf_free(mbufs[i]);
                 }
@@ -135,8 +129,7 @@ void Worker::fan_out(table::SourceView& view) noexcept {
             }
             const auto ns =
                 static_cast<std::uint64_t>(config_.clock.to_ns(TscClock::ticks()) - config_.clock.to_ns(packet->rx_tsc));
-            const auto slot = static_cast<std::size_t>(std::bit_width(ns));
-            counters_->latency_ns[slot < abi::histogram_slots ? slot : abi::histogram_slots - 1] += ready;
+            count_log2(counters_->latency_ns, ns, ready);
         }
     }
 }
@@ -155,6 +148,7 @@ bool Worker::stage_fanout() noexcept {
 
 // Answers a NACK: as RTX (RFC 4588) where the viewer takes it, otherwise as the byte-identical packet.
 void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
+    ++leg.counters->nacks;
     table::Transport& t = *leg.hot.transport;
     const auto origin = leg.hot.rewriter.origin_of(sequence);
     const table::MediaPacket* packet = nullptr;
@@ -163,12 +157,7 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
         ++leg.counters->nack_misses;
         return drop(DropReason::nack_not_in_history);
     }
-    const std::int64_t elapsed = now_ns_ - leg.rtx_refill_ns;
-    leg.rtx_refill_ns = now_ns_;
-    leg.rtx_tokens += (elapsed < 1'000'000'000 ? elapsed : 1'000'000'000) * rtx_bytes_per_second / 1'000'000'000;
-    if (leg.rtx_tokens > rtx_burst_bytes) leg.rtx_tokens = rtx_burst_bytes;
-    if (leg.rtx_tokens < packet->payload_length) return drop(DropReason::nack_limited);
-    leg.rtx_tokens -= packet->payload_length;
+    if (!leg.rtx_budget.take(now_ns_, packet->payload_length)) return drop(DropReason::nack_limited);
 
     const abi::LegPayload& payload = leg.hot.payloads[packet->payload_index];
     const bool as_rtx = leg.rtx_ssrc != 0 && payload.rtx_payload_type != 0xff;

@@ -74,7 +74,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                 if (packet->count == wire::rtpfb_nack) {
                     table::Leg* leg = leg_of(*t, wire::feedback_media_ssrc(*packet));
                     clean &= wire::for_each_nack(*packet, [&](std::uint16_t sequence) {
-                                 if (leg != nullptr) viewer_nack(*leg, sequence);
+                                 if (leg != nullptr) resend(*leg, sequence);
                              }).has_value();
                 }
                 break;
@@ -135,11 +135,6 @@ void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_
         message.rtp_timestamp = rtp_ts;
         (void)config_.peers[static_cast<std::size_t>(__builtin_ctzll(rest))].out->push(message);
     }
-}
-
-void Worker::viewer_nack(table::Leg& leg, std::uint16_t sequence) noexcept {
-    ++leg.counters->nacks;
-    resend(leg, sequence);
 }
 
 void Worker::request_keyframe(table::SourceView& view) noexcept {

@@ -90,15 +90,13 @@ bool Worker::stage_inject() noexcept {
         const auto result = inject_in_.pop(inject_slot_);
         if (result == abi::PacketRingConsumer::Result::empty) break;
         const abi::FlowAddress& flow = inject_slot_.record.flow;
-        const Endpoint local{IpAddress{flow.local_ip}, flow.local_port};
-        const Endpoint remote{IpAddress{flow.remote_ip}, flow.remote_port};
         // The control plane is trusted with content, not with our identity: only our address and port may be the source.
-        if (result == abi::PacketRingConsumer::Result::invalid || flow.local_port != port_ || !ours(local.address)) {
+        if (result == abi::PacketRingConsumer::Result::invalid || flow.local_port != port_ ||
+            !ours(IpAddress{flow.local_ip})) {
             drop(DropReason::inject_invalid);
             continue;
         }
-        const auto vlan = flow.vlan == 0 ? std::nullopt : std::optional<std::uint16_t>(flow.vlan);
-        const auto path = wire::UdpTemplate::make({config_.mac, Mac{flow.remote_mac}, local, remote, vlan, 64, 0});
+        const auto path = template_of(flow);
         if (!path) {
             drop(DropReason::inject_invalid);
             continue;

@@ -3,7 +3,6 @@
 #include <rte_mbuf.h>
 #include <time.h>
 
-#include <bit>
 #include <string>
 
 namespace sluice::worker {
@@ -70,9 +69,7 @@ bool Worker::iterate() noexcept {
     ++counters_->loops;
     if (worked) {
         counters_->busy_cycles += spent;
-        const auto ns = static_cast<std::uint64_t>(config_.clock.to_ns(iteration_tsc_ + spent) - now_ns_);
-        const auto slot = static_cast<std::size_t>(std::bit_width(ns));
-        ++counters_->loop_ns[slot < abi::histogram_slots ? slot : abi::histogram_slots - 1];
+        count_log2(counters_->loop_ns, static_cast<std::uint64_t>(config_.clock.to_ns(iteration_tsc_ + spent) - now_ns_), 1);
     }
     return worked;
 }

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -22,6 +23,7 @@
 #include "dataplane/abi/state_segment.hpp"
 #include "dataplane/base/ip_address.hpp"
 #include "dataplane/base/spsc_ring.hpp"
+#include "dataplane/base/token_bucket.hpp"
 #include "dataplane/base/tsc_clock.hpp"
 #include "dataplane/port/port_io.hpp"
 #include "dataplane/table/flow_table.hpp"
@@ -34,7 +36,6 @@
 #include "dataplane/worker/command.hpp"
 #include "dataplane/worker/cross_message.hpp"
 #include "dataplane/worker/event.hpp"
-#include "dataplane/worker/token_bucket.hpp"
 
 struct rte_mempool;
 
@@ -60,7 +61,6 @@ struct WorkerConfig {
     std::uint16_t workers = 1;
     int socket = 0;  // NUMA node, -1 any
     PollMode poll = PollMode::adaptive;
-    bool allow_plaintext = false;
     bool answer_local = false;  // ARP, ND and ICMP are ours (tap and ring ports)
     std::uint16_t port_index = 0;
     std::uint16_t first_udp_port = 7882;
@@ -128,6 +128,8 @@ private:
     bool stage_inject() noexcept;
     void answer_check(const wire::StunView& check, const table::IceState& ice, const Datagram& datagram) noexcept;
     // paths.cpp
+    // The headers of everything that goes back along `flow`; nullopt when the addresses make no UDP path.
+    [[nodiscard]] std::optional<wire::UdpTemplate> template_of(const abi::FlowAddress& flow) const noexcept;
     void learn_flow(table::Transport& t, const abi::FlowAddress& flow) noexcept;
     void switch_path(table::Transport& t, const abi::FlowAddress& flow) noexcept;
     void set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept;
@@ -141,7 +143,6 @@ private:
     // stage_rtcp.cpp
     void stage_rtcp(const Datagram& datagram) noexcept;
     void sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept;
-    void viewer_nack(table::Leg& leg, std::uint16_t sequence) noexcept;
     [[nodiscard]] table::Leg* leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx = nullptr) noexcept;
     // stage_fanout.cpp
     bool stage_fanout() noexcept;
@@ -151,7 +152,6 @@ private:
     struct Egress {
         rte_mbuf* mbuf;
         table::Leg* leg;
-        std::uint16_t header_offset;
     };
     [[nodiscard]] bool prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf* mbuf,
                                srtp::SealJob& job) noexcept;
@@ -189,6 +189,11 @@ private:
 
     void drop(DropReason reason, std::uint64_t count = 1) noexcept {
         counters_->drops[static_cast<std::size_t>(reason)] += count;
+    }
+    static void count_log2(std::uint64_t (&histogram)[abi::histogram_slots], std::uint64_t value,
+                           std::uint64_t times) noexcept {
+        const auto slot = static_cast<std::size_t>(std::bit_width(value));
+        histogram[slot < abi::histogram_slots ? slot : abi::histogram_slots - 1] += times;
     }
     void emit(const Event& event) noexcept { (void)config_.events->push(event); }
     [[nodiscard]] std::int64_t unix_ns() const noexcept { return config_.clock.to_unix_ns(now_ns_); }

@@ -29,12 +29,10 @@ TEST(Forwarding, OnePublisherReachesEveryViewerWithItsOwnNumbers) {
         h.add_video_leg(viewers.back(), source, 0x9000u + i);
     }
     (void)h.received();
-    const std::uint8_t level = 7;
     for (std::uint16_t n = 0; n < 10; ++n) {
         h.send(publisher, vp8_packet(static_cast<std::uint16_t>(65530 + n), 3000u * n, 0x1111, n == 0));
         h.settle();
     }
-    (void)level;
     const auto frames = h.received();
     for (std::uint16_t i = 0; i < 40; ++i) {
         const auto payloads = h.payloads_to(viewers[i], frames);

@@ -1,9 +1,10 @@
-// A token bucket in integers. Owning worker only.
+// A token bucket in integers, time injected as nanoseconds of any monotone clock. It starts full and gains at most a
+// second's worth at a time. One thread.
 #pragma once
 
 #include <cstdint>
 
-namespace sluice::worker {
+namespace sluice {
 
 class TokenBucket {
 public:
@@ -30,4 +31,4 @@ private:
     std::int64_t refilled_ns_ = 0;
 };
 
-}  // namespace sluice::worker
+}  // namespace sluice
