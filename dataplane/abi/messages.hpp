@@ -186,6 +186,7 @@ struct SourceSpec {
 struct LegPayload {
     std::uint8_t payload_type = 0xff;  // 0xff = this viewer cannot take that payload of the source
     std::uint8_t rtx_payload_type = 0xff;
+    friend bool operator==(const LegPayload&, const LegPayload&) = default;
 };
 
 enum LegFlags : std::uint16_t {

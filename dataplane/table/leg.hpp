@@ -44,6 +44,8 @@ struct Leg {
     std::uint64_t rtx_index = 0;  // next to use
     std::uint64_t rtx_reserved = 0;
     std::int64_t rtt_ns = 0;
+    // Packets below it went out with a header that this leg no longer writes: they cannot be sent again byte for byte.
+    std::uint64_t header_since_index = 0;
     // RTX in bytes: enough for a burst of loss on a 4 Mbit/s stream, and no amplifier.
     TokenBucket rtx_budget{250'000, 128'000};
     std::uint8_t last_fir_sequence = 0;

@@ -193,6 +193,11 @@ void Worker::remove_source(table::Source& s) noexcept {
 }
 
 void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept {
+    const auto mid_length = spec.mid_length < abi::max_mid ? spec.mid_length : static_cast<std::uint8_t>(abi::max_mid);
+    if (leg.hot.ssrc != spec.ssrc || leg.hot.payloads != spec.payloads || leg.extensions != spec.tx_extensions ||
+        leg.mid != spec.mid || leg.mid_length != mid_length) {
+        leg.header_since_index = leg.hot.rewriter.next_index();
+    }
     leg.hot.ssrc = spec.ssrc;
     leg.hot.paused = (spec.flags & abi::leg_paused) != 0;
     leg.hot.payloads = spec.payloads;
@@ -200,7 +205,7 @@ void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept 
     leg.clock_rate = spec.clock_rate;
     leg.extensions = spec.tx_extensions;
     leg.mid = spec.mid;
-    leg.mid_length = spec.mid_length < abi::max_mid ? spec.mid_length : static_cast<std::uint8_t>(abi::max_mid);
+    leg.mid_length = mid_length;
     leg.kind = spec.kind;
 }
 

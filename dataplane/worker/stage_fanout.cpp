@@ -157,10 +157,14 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
         ++leg.counters->nack_misses;
         return drop(DropReason::nack_not_in_history);
     }
-    if (!leg.rtx_budget.take(now_ns_, packet->payload_length)) return drop(DropReason::nack_limited);
-
     const abi::LegPayload& payload = leg.hot.payloads[packet->payload_index];
     const bool as_rtx = leg.rtx_ssrc != 0 && payload.rtx_payload_type != 0xff;
+    // One index never seals two different packets, not even two headers (RFC 7714 section 8.1).
+    if (!as_rtx && (payload.payload_type == 0xff || origin->index < leg.header_since_index)) {
+        ++leg.counters->nack_misses;
+        return drop(DropReason::nack_not_in_history);
+    }
+    if (!leg.rtx_budget.take(now_ns_, packet->payload_length)) return drop(DropReason::nack_limited);
     rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
     if (mbuf == nullptr) return drop(DropReason::tx_pool_empty);
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();

@@ -196,6 +196,34 @@ TEST(Forwarding, AViewerWithoutRtxGetsTheByteIdenticalPacket) {
     EXPECT_EQ(again[0], before[1]);
 }
 
+// What the packet looked like then can no longer be written, and its index must not seal anything else.
+TEST(Forwarding, APacketFromBeforeTheLegChangedItsHeaderIsNotSentAgain) {
+    Harness h;
+    const Peer publisher = h.add_peer(5000);
+    const Peer viewer = h.add_peer(6000);
+    const auto source = h.add_video_source(publisher, 0x1111);
+    const auto leg = h.add_video_leg(viewer, source, 0x9000);
+    for (std::uint16_t n = 0; n < 3; ++n) h.send(publisher, vp8_packet(n, 3000u * n, 0x1111, n == 0));
+    h.settle();
+    abi::LegSpec spec = h.leg_spec(leg, viewer, source, 0x9000, 0);
+    spec.tx_extensions[static_cast<std::size_t>(abi::Extension::mid)] = 10;
+    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    h.send(publisher, vp8_packet(3, 9000, 0x1111, false));
+    h.settle();
+    const auto before = h.payloads_to(viewer, h.received());
+    ASSERT_EQ(before.size(), 4u);
+    std::array<std::uint8_t, 128> buffer;
+    wire::RtcpWriter out(buffer);
+    const std::uint16_t missing[] = {1001, 1003};
+    ASSERT_TRUE(out.nack(1, 0x9000, missing));
+    h.send(viewer, out.finish());
+    h.settle();
+    const auto again = h.payloads_to(viewer, h.received());
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(again[0], before[3]);
+    EXPECT_EQ(h.drops(DropReason::nack_not_in_history), 1u);
+}
+
 TEST(Forwarding, APublisherWhoComesBackContinuesTheLegWithoutAGap) {
     Harness h;
     const Peer first = h.add_peer(5000);
