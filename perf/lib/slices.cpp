@@ -1,0 +1,56 @@
+#include "perf/lib/slices.hpp"
+
+#include "perf/lib/statistics.hpp"
+
+namespace sluice::perf {
+
+SliceMeter::SliceMeter(const TscClock& clock)
+    : slice_ticks_(static_cast<double>(clock.ticks_of_ns(slice_ns))),
+      gap_ticks_(static_cast<double>(clock.ticks_of_ns(gap_ns))) {
+    turn_.reserve(64);
+    clean_.reserve(16'384);
+}
+
+void SliceMeter::begin_turn() noexcept {
+    closed_ = 0;
+    turn_.clear();
+}
+
+bool SliceMeter::sight_at(std::uint64_t now, std::uint64_t units, std::uint64_t finished, std::size_t kind) noexcept {
+    const auto interval = static_cast<double>(now - last_);
+    last_ = now;
+    Kind& k = kinds_[kind];
+    const auto work = static_cast<double>(units);
+    if (interval > k.usual * work + gap_ticks_) gap_ = true;
+    if (units != 0) k.recent[k.seen++ % k.recent.size()] = interval / work;
+    k.spent += interval;
+    spent_ += interval;
+    finished_ += finished;
+    if (spent_ < slice_ticks_ || finished_ == 0) return false;
+    close();
+    return true;
+}
+
+void SliceMeter::close() noexcept {
+    const auto packets = static_cast<double>(finished_);
+    Slice slice{spent_ / packets, {}};
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+        Kind& k = kinds_[i];
+        slice.by_kind[i] = k.spent / packets;
+        k.spent = 0;
+        auto recent = k.recent;
+        k.usual = median({recent.data(), k.seen < recent.size() ? k.seen : recent.size()});
+    }
+    if (closed_++ != 0) {
+        ++slices_;
+        if (!gap_) {
+            turn_.push_back(slice);
+            clean_.push_back(slice);
+        }
+    }
+    spent_ = 0;
+    finished_ = 0;
+    gap_ = false;
+}
+
+}  // namespace sluice::perf

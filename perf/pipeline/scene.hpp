@@ -1,0 +1,88 @@
+// One publisher and N viewers on the real data plane, each viewer with an SRTP key of its own. The worker is driven turn by
+// turn on the calling thread.
+//
+// Everything about a viewer follows from its number, so that the check of the output needs no memory of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "dataplane/app/data_plane.hpp"
+#include "dataplane/srtp/srtp.hpp"
+#include "dataplane/wire/udp_template.hpp"
+
+struct rte_mempool;
+
+namespace sluice::perf {
+
+struct SceneSpec {
+    unsigned viewers = 1;
+    srtp::Suite suite = srtp::Suite::aead_aes_128_gcm;
+    bool v6 = false;
+    std::size_t payload = 1200;  // RTP payload in bytes, at least 24
+};
+
+// What viewer `n` was programmed with.
+struct Viewer {
+    static constexpr std::uint64_t first_index = 1000;
+    static constexpr std::uint32_t first_timestamp = 90'000;
+    static constexpr std::uint8_t payload_type = 102;
+    static constexpr std::uint8_t mid_id = 4;
+    static constexpr char mid = '1';
+
+    Endpoint address;
+    srtp::MasterKey key;
+    std::uint32_t ssrc;
+
+    static Viewer number(std::uint32_t n, bool v6);
+};
+
+// What the publisher sent last.
+struct Published {
+    std::uint64_t number = 0;  // 0 for the first packet
+    std::uint32_t timestamp = 0;
+    bool marker = false;
+    ByteView payload;
+};
+
+class Scene {
+public:
+    // Ends the program with a message where something is refused. `port` outlives the scene; another one may take its place.
+    Scene(const SceneSpec& spec, port::PortIo& port);
+    ~Scene();
+    Scene(const Scene&) = delete;
+    Scene& operator=(const Scene&) = delete;
+
+    // The publisher's next packet, sealed: what the port gives to the worker next. The first one is a keyframe.
+    [[nodiscard]] rte_mbuf* publish();
+    [[nodiscard]] Published published() const noexcept;
+    [[nodiscard]] std::uint64_t published_packets() const noexcept { return sent_; }
+
+    [[nodiscard]] worker::Worker& worker() noexcept { return plane_->worker(0); }
+    [[nodiscard]] const abi::WorkerBlock& counters() const noexcept { return plane_->segment().worker(0); }
+    [[nodiscard]] const TscClock& clock() noexcept { return worker().config().clock; }
+    [[nodiscard]] const SceneSpec& spec() const noexcept { return spec_; }
+    // Main's share: events are taken from the worker. Between measurements.
+    void turn() { plane_->turn(0); }
+
+private:
+    template <typename Message>
+    void program(Message message);
+    void add_publisher();
+    void add_viewer(std::uint32_t n);
+
+    SceneSpec spec_;
+    std::string directory_;
+    std::unique_ptr<app::DataPlane> plane_;
+    std::uint64_t token_ = 0;
+    std::unique_ptr<srtp::Engine> engine_;  // the publisher's
+    srtp::TxKey publisher_key_;
+    wire::UdpTemplate publisher_path_;
+    rte_mempool* pool_ = nullptr;
+    std::vector<std::uint8_t> payload_;
+    std::uint64_t sent_ = 0;
+};
+
+}  // namespace sluice::perf
