@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "perf/lib/machine.hpp"
 
 namespace sluice::perf {
@@ -46,8 +48,8 @@ std::string to_json(const Row& r, const RunInfo& run) {
 }
 
 std::string heading(const RunInfo& run) {
-    std::string out = fmt::format("{}, core {}, {}; an empty system call costs {:.0f} ns\n", run.cpu, run.core,
-                                  run.hugepages ? "hugepages" : "4 KB pages", run.empty_syscall_ns);
+    std::string out = fmt::format("{}, core {}, {}; an empty system call costs {} ns\n", run.cpu, run.core,
+                                  run.hugepages ? "hugepages" : "4 KB pages", cell(run.empty_syscall_ns, 0));
     out += fmt::format("{:>7} {:>10} {:>4} {:>4} {:>8} | {:>7} {:>7} {:>6} {:>6} {:>9} | {:>7} {:>7} {:>7} {:>6} {:>6} |\n",
                        "viewers", "suite", "port", "IP", "checksum", "ns/pkt", "cyc/pkt", "Mpps", "Gbit/s", "cipher ns",
                        "EVP ns", "kernel", "GSO x4", "ratio", "GSO");
@@ -61,7 +63,14 @@ std::string to_line(const Row& r) {
         gcm ? "GCM-128" : "CM-SHA1-80", to_string(r.behind), family(r), checksum(r), cell(r.pipeline.ns, 1),
         cell(r.pipeline.cycles, 0), cell(r.mpps(), 2), cell(r.gbps(), 1), cell(r.cipher.ns, 1), cell(r.evp_ns, 0),
         cell(r.kernel.ns, 0), cell(r.kernel_gso.ns, 0), cell(r.ratio, 1), cell(r.ratio_gso, 1));
-    if (r.pipeline.tainted) out += fmt::format(" tainted: {} of {} slices", r.pipeline.dropped, r.pipeline.slices);
+    std::string tainted;
+    for (const auto& [name, figure] :
+         {std::pair{"ours", &r.pipeline}, {"cipher", &r.cipher}, {"kernel", &r.kernel}, {"GSO", &r.kernel_gso}}) {
+        if (figure->tainted)
+            tainted +=
+                fmt::format("{} {} {}/{}", tainted.empty() ? " tainted:" : ",", name, figure->dropped, figure->slices);
+    }
+    out += tainted;
     if (r.lost != 0) out += fmt::format(" lost {} ({})", r.lost, r.losses);
     return out;
 }
@@ -71,7 +80,8 @@ std::string legend() {
            "EVP\n"
            "with kept contexts and sendmmsg to loopback, one datagram or four of one viewer a message; EVP is the sealing "
            "in it.\n"
-           "ratio, GSO: how often our cost goes into theirs, median of slices that followed each other.\n";
+           "ratio, GSO: how often our cost goes into theirs, median of slices that followed each other.\n"
+           "tainted: more than a quarter of the slices were dropped, so many of how many.\n";
 }
 
 }  // namespace sluice::perf
