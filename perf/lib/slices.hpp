@@ -65,7 +65,8 @@ private:
     struct Kind {
         std::array<double, 64> recent{};
         std::size_t seen = 0;
-        double usual = 0;
+        double usual = 0;  // the lowest median of `recent` at the end of a slice
+        bool settled = false;
         double spent = 0;  // in this slice
     };
     void close() noexcept;

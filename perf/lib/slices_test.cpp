@@ -46,10 +46,18 @@ TEST_F(Slices, ASliceEndsAfterAMillisecondOfWork) {
 }
 
 TEST_F(Slices, LongBurstsAreNoGaps) {
-    slices(1, 30);  // the usual length has to be learned
-    slices(20, 30);
-    EXPECT_LE(meter_.dropped(), 1u);
+    meter_ = SliceMeter(clock_);
+    meter_.begin_turn();
+    slices(21, 60);
+    EXPECT_EQ(meter_.slices(), 20u);
+    EXPECT_LE(meter_.dropped(), 2u) << "the usual length has to be learned";
     EXPECT_FALSE(meter_.tainted());
+}
+
+TEST_F(Slices, AStretchThatIsDisturbedThroughoutIsNotTakenForUsual) {
+    slices(5, 10);
+    slices(50, 10 + 25);
+    EXPECT_EQ(meter_.dropped(), 50u);
 }
 
 TEST_F(Slices, MoreThanTwentyMicrosecondsInsideABurstAreAGap) {
