@@ -36,6 +36,7 @@ void Client::Impl::start() {
     if (options_.old_segment) {
         if (auto old = SegmentView::open(std::move(options_.old_segment))) {
             earlier_ = read_reservations(*old);
+            earlier_boot_id_ = old->boot_id();
         } else {
             core::log("dpclient").warn("the supervisor's old state segment is unusable: {}", old.error());
         }

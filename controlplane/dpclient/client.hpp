@@ -63,7 +63,7 @@ struct ClientOptions {
     bool force_sweep = false;            // sweep even more than 20 % of the transports
     std::size_t punt_budget = 256;       // datagrams per wake before others get their turn
     std::size_t max_backlog = 16 << 20;  // bytes
-    core::UniqueFd old_segment;          // of an earlier data plane, from the supervisor; see state_fd_from_environment()
+    core::UniqueFd old_segment;          // of the latest data plane, from the supervisor; see state_fd_from_environment()
     std::uint16_t abi_min = abi::abi_oldest;
     std::uint16_t abi_max = abi::abi_current;
 };

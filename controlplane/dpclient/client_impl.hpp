@@ -99,6 +99,7 @@ private:
     abi::HelloReply hello_{};
     std::optional<SegmentView> segment_;
     Reservations earlier_;  // of a data plane that only the supervisor remembers
+    std::array<std::uint8_t, 16> earlier_boot_id_{};
     bool adopted_ = false;  // this process holds the desired state
     std::array<std::uint8_t, 16> boot_id_{};
 

@@ -42,7 +42,8 @@ void Client::Impl::on_dump_end(ByteView record) {
             program_.adopt(dump);
         }
         if (!still(channel)) return;
-        program_.replay(earlier_, core::unix_ns());
+        // The one that is alive goes on by itself; its reservations would only make gaps.
+        if (earlier_boot_id_ != boot_id_) program_.replay(earlier_, core::unix_ns());
         earlier_ = {};
         adopted_ = true;
     } else {

@@ -206,6 +206,20 @@ TEST_F(ClientTest, ReservationsOfADataPlaneThatOnlyTheSupervisorRemembersAreUsed
     EXPECT_EQ(program.find(l1)->start_index, 9'000u);
 }
 
+TEST_F(ClientTest, TheKeptSegmentOfTheLivingDataPlaneChangesNothing) {
+    boot();
+    plane->put(at(transport(t1), 1));
+    plane->put(at(source(s1, t1), 1));
+    plane->put(at(leg(l1, s1, t1), 1));
+    plane->slot(l1)->rtp_reserved = 9'000;
+    auto o = client_options();
+    o.old_segment = core::UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3));
+    start(std::move(o));
+    ASSERT_TRUE(synced());
+    // It goes on by itself: a gap of a reservation would be one that viewers see.
+    EXPECT_EQ(program.find(l1)->start_index, 100u);
+}
+
 TEST_F(ClientTest, AppliesOfAnOutageAreSentAfterItAndAnsweredOnce) {
     boot();
     start();

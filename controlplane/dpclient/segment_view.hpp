@@ -76,7 +76,7 @@ private:
     mutable Index legs_;
 };
 
-// The descriptor that the supervisor keeps of an earlier data plane (environment SLUICE_STATE_FD), if there is one.
+// The segment that the supervisor keeps of the latest data plane, dead or alive (environment SLUICE_STATE_FD).
 [[nodiscard]] core::UniqueFd state_fd_from_environment();
 
 }  // namespace sluice::dpclient

@@ -5,6 +5,7 @@
 #include <rte_eal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -13,6 +14,7 @@
 
 #include "config/load.hpp"
 #include "dataplane/app/data_plane.hpp"
+#include "dataplane/app/service_manager.hpp"
 #include "dataplane/port/eal.hpp"
 
 namespace {
@@ -29,6 +31,14 @@ void protect_secrets() {
     const rlimit none{0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+// Read-only, as everybody else has it. Media does not depend on a supervisor that keeps nothing.
+void hand_over_state(const sluice::telemetry::Segment& segment) {
+    const int fd = segment.memory().read_only_fd();
+    if (fd < 0) return (void)fail("the state segment is not kept: it cannot be opened again");
+    if (const auto kept = sluice::app::keep_fd("state", fd); !kept) fail("the state segment is not kept: " + kept.error());
+    close(fd);
 }
 
 }  // namespace
@@ -82,10 +92,12 @@ int main(int argc, char** argv) {
             result = fail(plane.error());
         } else {
             for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
+            hand_over_state((*plane)->segment());
             (*plane)->start_workers();
             fmt::print("sluice-dataplane serves {} with {} worker(s)\n", config.dataplane.control_socket,
                        config.dataplane.workers);
             std::fflush(stdout);
+            if (const auto told = app::notify("READY=1"); !told) fail(told.error());
             while (stop_requested == 0) (*plane)->turn(1);
         }
     }

@@ -95,13 +95,27 @@ class Peer:
         if status != 201:
             raise AssertionError(f"{self.protocol} answered {status}: {self.answer}")
         self.resource = answer_headers["Location"]
+        self.etag = answer_headers["ETag"]
         await self.connection.setRemoteDescription(aiortc.RTCSessionDescription(self.answer, "answer"))
         await asyncio.wait_for(connected.wait(), 10)
 
+    @property
+    def path(self):
+        return self.resource if self.resource.startswith("/") else "/" + self.resource.split("/", 3)[3]
+
+    async def is_known(self):
+        """Whether the server still has this session: a trickle fragment that changes nothing."""
+        lines = self.connection.localDescription.sdp.splitlines()
+        wanted = [next(line for line in lines if line.startswith(start)) for start in ("a=ice-ufrag:", "a=ice-pwd:", "m=", "a=mid:")]
+        headers = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": self.etag, **self.headers}
+        status, _, body = await asyncio.to_thread(request, "PATCH", self.path, "\r\n".join([*wanted, "a=end-of-candidates", ""]), headers)
+        if status not in (200, 204, 404):
+            raise AssertionError(f"PATCH answered {status}: {body}")
+        return status != 404
+
     async def __aexit__(self, *_):
         if self.resource:
-            path = self.resource if self.resource.startswith("/") else "/" + self.resource.split("/", 3)[3]
-            self.deleted = (await asyncio.to_thread(request, "DELETE", path, None, self.headers))[0]
+            self.deleted = (await asyncio.to_thread(request, "DELETE", self.path, None, self.headers))[0]
         await self.connection.close()
 
     async def stats(self, kind):

@@ -2,8 +2,9 @@
 """Supervises both planes of Sluice with the policy that the systemd units have: restart always, 100 ms later, no limit.
 
 Theory of operation. One loop waits for output of the planes (pipes), for their end (pidfds), for signals and for the next restart.
-The HTTP listening socket belongs to the supervisor and is inherited by each control plane as SLUICE_LISTEN_FD, so that callers queue
-while it restarts instead of being refused. A thread asks /readyz until it answers 200 once; a second one writes to stdout, so that a
+What must outlive the planes belongs to the supervisor and is inherited by each control plane: the HTTP listening socket as SLUICE_LISTEN_FD,
+so that callers queue while it restarts instead of being refused, and the latest data plane's state segment as SLUICE_STATE_FD, which
+that one hands over by NOTIFY_SOCKET (fd_store.py). A thread asks /readyz until it answers 200 once; a second one writes to stdout, so that a
 terminal that does not read cannot stop a plane. Whoever needs the planes' pids (fault tests) reads STATE_DIR/pids.json.
 
 Ends with 0 after SIGTERM, SIGINT or SIGHUP; with 1 when the planes were not ready in time; with 2 when it could not begin.
@@ -22,6 +23,8 @@ import subprocess
 import sys
 import threading
 import time
+
+from fd_store import FdStore
 
 RESTART_AFTER = 0.1  # seconds
 STOP_TIMEOUT = 5.0  # seconds from SIGTERM to SIGKILL
@@ -81,13 +84,13 @@ class Log:
 
 
 class Plane:
-    """One supervised process. Supervisor's loop only."""
+    """One supervised process. Supervisor's loop only. `inherits` gives, at each start, what it inherits: {variable: descriptor}."""
 
-    def __init__(self, name, command, pass_fds=(), environment=None):
+    def __init__(self, name, command, environment, inherits=dict):
         self.name = name
         self.command = command
-        self.pass_fds = pass_fds
-        self.environment = {**os.environ, **(environment or {})}
+        self.inherits = inherits
+        self.environment = {**os.environ, **environment}
         self.process = None
         self.pidfd = -1
         self.starts = 0
@@ -96,10 +99,12 @@ class Plane:
 
     def start(self):
         self.starts += 1
+        inherited = self.inherits()
         # Its own session: Ctrl-C reaches only the supervisor, which then stops the planes in order.
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            pass_fds=self.pass_fds, env=self.environment, preexec_fn=die_with_parent)
+            pass_fds=tuple(inherited.values()), env={**self.environment, **{name: str(fd) for name, fd in inherited.items()}},
+            preexec_fn=die_with_parent)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.pidfd = os.pidfd_open(self.process.pid)
 
@@ -128,6 +133,7 @@ class Supervisor:
         self.ready = False
         self.failed = False
         self.planes = []
+        self.store = None
         self.wake_read, self.wake_write = os.pipe()
         os.set_blocking(self.wake_write, False)
 
@@ -147,13 +153,21 @@ class Supervisor:
         except OSError as error:
             print(f"quickstart: cannot listen on {self.options.listen}: {error.strerror}. Is another Sluice running?", file=sys.stderr)
             return 2
+        try:
+            store = FdStore(os.path.join(self.options.state_dir, "notify.sock"))
+        except OSError as error:
+            print(f"quickstart: cannot listen on {self.options.state_dir}/notify.sock: {error.strerror or error}", file=sys.stderr)
+            return 2
+        self.selector.register(store.socket, selectors.EVENT_READ, ("notify", None))
+        self.store = store
         self.selector.register(self.wake_read, selectors.EVENT_READ, ("wake", None))
         build = self.options.build_dir
         arguments = ["--config", self.options.config, "--control-socket", self.options.control_socket]
+        environment = {"NOTIFY_SOCKET": store.path}
         self.planes = [
-            Plane("dataplane", [os.path.join(build, "dataplane/app/sluice-dataplane"), *arguments]),
-            Plane("controlplane", [os.path.join(build, "controlplane/app/sluice-controlplane"), *arguments],
-                  pass_fds=(listener.fileno(),), environment={"SLUICE_LISTEN_FD": str(listener.fileno())}),
+            Plane("dataplane", [os.path.join(build, "dataplane/app/sluice-dataplane"), *arguments], environment),
+            Plane("controlplane", [os.path.join(build, "controlplane/app/sluice-controlplane"), *arguments], environment,
+                  lambda: {"SLUICE_LISTEN_FD": listener.fileno(), **({"SLUICE_STATE_FD": store.fds["state"]} if "state" in store.fds else {})}),
         ]
         threading.Thread(target=self.wait_until_ready, daemon=True).start()
         while not self.stopping:
@@ -162,6 +176,7 @@ class Supervisor:
             self.turn(max(0.0, min(due) - time.monotonic()) if due else None)
         self.stop_planes()
         listener.close()
+        store.close()
         if self.failed:
             self.log.write("", f"not ready after {self.options.start_timeout} s; the last lines were:")
             for line in list(self.log.tail):
@@ -192,6 +207,8 @@ class Supervisor:
             what, plane = key.data
             if what == "wake":
                 os.read(self.wake_read, 4096)
+            elif what == "notify":
+                self.store.receive()
             elif what == "output" and plane.process is not None:
                 self.take_output(plane)
             elif what == "end" and plane.process is not None:
