@@ -25,6 +25,27 @@ protected:
         "a=ice-ufrag:newu\r\na=ice-pwd:newpasswordnewpassword12\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
 };
 
+TEST_F(RecoveryTest, ASessionIsNotDeniedBeforeTheDataPlaneHasToldOfIt) {
+    boot();
+    Peer viewer(test::golden(test::receive), 5001);
+    enter(viewer, Role::watch);
+    const std::string resource = engine().find(viewer.id)->state.resource;
+    life.reset();
+    settle();
+    life.emplace(io, plane_options.path, options, skew_ns);
+    std::optional<whip::Refusal> refused;
+    engine().patch(resource, restart, std::nullopt, [&](auto result) { refused = result.error(); });
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 503);
+    EXPECT_EQ(refused->retry_after_s, 1u);
+    refused.reset();
+    engine().remove(resource, [&](auto result) { refused = result.error(); });
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 503);
+    ASSERT_TRUE(until([&] { return engine().not_ready().empty(); }));
+    EXPECT_TRUE(patch(resource, restart, std::nullopt)->has_value());
+}
+
 TEST_F(RecoveryTest, AKilledControlPlaneAdoptsEverySession) {
     boot();
     Peer camera(test::golden(test::single_send), 5000), viewer(test::golden(test::receive), 5001);

@@ -17,6 +17,11 @@ whip::Refusal unknown_session() {
     return {404, "Not Found", "no such session; it may have ended", std::nullopt};
 }
 
+// Until the data plane has told what it holds, a session that this process does not know may well be alive.
+whip::Refusal unknown_session(const std::string& not_ready) {
+    return not_ready.empty() ? unknown_session() : whip::Refusal{503, "Not Ready", not_ready, 1};
+}
+
 }  // namespace
 
 Load Engine::load(const std::string& name) const {
@@ -141,7 +146,7 @@ void Engine::create(whip::Role whip_role, std::string room_name, std::optional<w
 
 void Engine::patch(std::string session_id, std::string fragment, std::optional<std::string> if_match, PatchDone done) {
     Session* s = by_resource(session_id);
-    if (s == nullptr) return done(std::unexpected(unknown_session()));
+    if (s == nullptr) return done(std::unexpected(unknown_session(not_ready())));
     const auto parsed = sdp::parse_trickle(fragment);
     if (!parsed)
         return done(std::unexpected(
@@ -197,7 +202,7 @@ void Engine::patch(std::string session_id, std::string fragment, std::optional<s
 
 void Engine::remove(std::string session_id, RemoveDone done) {
     const Session* s = by_resource(session_id);
-    if (s == nullptr) return done(std::unexpected(unknown_session()));
+    if (s == nullptr) return done(std::unexpected(unknown_session(not_ready())));
     end(s->state.id, "deleted by its client");
     done({});
 }
