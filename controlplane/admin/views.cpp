@@ -1,7 +1,10 @@
 #include "controlplane/admin/views.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 #include <cmath>
+#include <iterator>
 
 #include "dataplane/base/endpoint.hpp"
 
@@ -16,6 +19,14 @@ using session::Session;
 
 json::value rounded(double value) {
     return static_cast<std::int64_t>(std::llround(value));
+}
+
+// Of the data plane that has this control plane's sessions: when it changes and a session is unknown, both planes were
+// replaced.
+std::string boot_id(const Engine& engine) {
+    std::string hex;
+    for (const std::uint8_t byte : engine.client().hello().boot_id) fmt::format_to(std::back_inserter(hex), "{:02x}", byte);
+    return hex;
 }
 
 json::array workers_json(const Engine& engine) {
@@ -65,9 +76,13 @@ json::object room_object(const Engine& engine, const Room& room) {
         if (const Session* s = engine.find(id); s != nullptr && s->state.connected()) ++viewers;
     json::array events;
     for (const room::RoomEvent& e : room.events) events.push_back(json::object{{"time", e.unix_ms}, {"text", e.text}});
-    return {{"room", room.name},           {"publishers", std::move(publishers)},
-            {"viewers", viewers},          {"workers", workers_json(engine)},
-            {"ingress_bps", rounded(bps)}, {"egress_bps", rounded(engine.meters().egress_bps())},
+    return {{"room", room.name},
+            {"boot", boot_id(engine)},
+            {"publishers", std::move(publishers)},
+            {"viewers", viewers},
+            {"workers", workers_json(engine)},
+            {"ingress_bps", rounded(bps)},
+            {"egress_bps", rounded(engine.meters().egress_bps())},
             {"events", std::move(events)}};
 }
 

@@ -18,6 +18,13 @@ Response page_response(const PageFile& file, const std::string& directory) {
     Response response;
     response.headers.set("Content-Type", std::string{file.content_type});
     response.headers.set("Cache-Control", "no-cache");
+    // Only our own files and our own server; no inline script or style, no frame around the page. Its URL may hold a token.
+    response.headers.set(
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    response.headers.set("X-Content-Type-Options", "nosniff");
+    response.headers.set("Referrer-Policy", "no-referrer");
     if (directory.empty()) {
         response.body = file.body;
         return response;

@@ -119,7 +119,12 @@ TEST_F(ControlPlaneTest, ServesThePageThatIsCompiledIn) {
     const std::string page = http("GET", "/");
     EXPECT_THAT(page, HasSubstr("200 OK"));
     EXPECT_THAT(page, HasSubstr("text/html"));
-    EXPECT_THAT(http("GET", "/sluice.js"), HasSubstr("text/javascript"));
+    EXPECT_THAT(page, HasSubstr("Content-Security-Policy: default-src 'none'; script-src 'self'"));
+    EXPECT_THAT(page, HasSubstr("nosniff"));
+    for (const char* module : {"main", "session", "publish", "watch", "figures", "room", "drawing"})
+        EXPECT_THAT(http("GET", std::string("/") + module + ".js"), HasSubstr("text/javascript")) << module;
+    EXPECT_THAT(http("GET", "/sluice.css"), HasSubstr("text/css"));
+    EXPECT_THAT(http("GET", "/icon.svg"), HasSubstr("image/svg+xml"));
     EXPECT_THAT(http("GET", "/../etc/passwd"), HasSubstr("404"));
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a C++ source that holds the files of the page: embed_page.py OUTPUT FILE..."""
+"""Writes a C++ source that holds the files of the page: embed_page.py OUTPUT FILE... Each is served under its name, without folders."""
 import os
 import sys
 
@@ -15,12 +15,18 @@ def array(data):
 def main(output, *files):
     out = ['// Made by embed_page.py.', '#include "controlplane/app/page.hpp"', '', 'namespace sluice::app {', 'namespace {']
     table = []
+    names = set()
     for number, path in enumerate(files):
         with open(path, 'rb') as f:
             data = f.read()
         out.append(f'const unsigned char file_{number}[] = {{{array(data) or 0}}};')
         name = os.path.basename(path)
-        kind = TYPES.get(os.path.splitext(name)[1], 'application/octet-stream')
+        # Browsers refuse a module or a style sheet of another type (nosniff), so a file of an unknown kind is a mistake.
+        if (kind := TYPES.get(os.path.splitext(name)[1])) is None:
+            sys.exit(f'{path}: no content type for this extension')
+        if name in names:
+            sys.exit(f'{path}: there are two files of this name')
+        names.add(name)
         table.append(f'    {{"{name}", "{kind}", {{reinterpret_cast<const char*>(file_{number}), {len(data)}}}}},')
     out += [f'const admin::PageFile table[] = {{', *table, '};', '}  // namespace', '',
             'std::span<const admin::PageFile> page() noexcept { return table; }', '', '}  // namespace sluice::app', '']
