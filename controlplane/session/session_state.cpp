@@ -1,5 +1,6 @@
 #include "controlplane/session/session_state.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <limits>
@@ -124,6 +125,22 @@ MediaLine line(const json::value& v, const std::vector<std::vector<sdp::Codec>>&
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view known_keys[] = {"id",    "resource",     "role",      "room",  "identity", "worker",
+                                           "etag",  "created",      "connected", "local", "remote",   "dtls_client",
+                                           "cname", "fingerprints", "codecs",    "lines"};
+
+std::string unknown_members(const json::object& o) {
+    json::object unknown;
+    for (const auto& [key, value] : o) {
+        if (std::ranges::find(known_keys, std::string_view{key}) == std::end(known_keys)) unknown.emplace(key, value);
+    }
+    return unknown.empty() ? std::string{} : json::serialize(unknown);
+}
+
+}  // namespace
+
 std::expected<std::vector<std::uint8_t>, std::string> encode(const SessionState& s) {
     json::object o{{"id", hex_id(static_cast<std::uint64_t>(s.id))},
                    {"resource", s.resource},
@@ -158,6 +175,9 @@ std::expected<std::vector<std::uint8_t>, std::string> encode(const SessionState&
     }
     o["codecs"] = std::move(codecs);
     o["lines"] = std::move(lines);
+    if (!s.newer.empty()) {
+        for (const auto& [key, value] : json::parse(s.newer).as_object()) o.emplace(key, value);
+    }
 
     const std::string bytes = json::serialize(o);
     if (bytes.size() > abi::max_blob)
@@ -196,6 +216,7 @@ std::expected<SessionState, std::string> decode_session(std::uint16_t version, B
             for (const json::value& c : list.as_array()) tables.back().push_back(codec(c));
         }
         for (const json::value& l : o.at("lines").as_array()) s.lines.push_back(line(l, tables));
+        s.newer = unknown_members(o);
         return s;
     } catch (const std::exception& e) {
         return std::unexpected(std::string{"malformed: "} + e.what());

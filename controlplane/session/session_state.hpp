@@ -36,6 +36,7 @@ struct SessionState {
     dtls::Fingerprints fingerprints;
     std::string cname;
     std::vector<MediaLine> lines;
+    std::string newer;  // what a newer control plane added to the blob, a JSON object or empty; written back as it was
 
     [[nodiscard]] bool connected() const noexcept { return connected_unix_ms != 0; }
 };
@@ -43,6 +44,8 @@ struct SessionState {
 // Kinds of blobs that this control plane keeps in the data plane. The id of a session's blob is that of its transport.
 enum class BlobKind : std::uint16_t { certificate = 1, session = 2, room = 3 };
 
+// Raised only when readers of the version before could no longer use the blob: a new key is no new version, since a reader
+// keeps the keys that it does not know. So this and the next control plane adopt each other's sessions.
 inline constexpr std::uint16_t session_blob_version = 1;
 
 // Fails when the text would be longer than abi::max_blob.

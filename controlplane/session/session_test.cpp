@@ -129,6 +129,20 @@ TEST(SessionBlob, SurvivesAndSaysTheSameAgain) {
     }
 }
 
+TEST(SessionBlob, WhatANewerControlPlaneAddedIsWrittenBack) {
+    const auto blob = encode(state_of(Role::viewer, golden("chromium156-recvonly.sdp")));
+    std::string text(blob->begin(), blob->end());
+    text.insert(text.size() - 1, R"(,"quality":{"cap":720,"why":["battery"]})");
+    auto again =
+        decode_session(session_blob_version, ByteView{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    ASSERT_TRUE(again) << again.error();
+    again->etag = "changed";
+    const auto rewritten = encode(*again);
+    const std::string out(rewritten->begin(), rewritten->end());
+    EXPECT_NE(out.find(R"("quality":{"cap":720,"why":["battery"]})"), std::string::npos) << out;
+    EXPECT_NE(out.find("changed"), std::string::npos);
+}
+
 TEST(SessionBlob, TruncatedAndForeignOnesAreRefusedByName) {
     const auto blob = encode(state_of(Role::viewer, golden("chromium156-recvonly.sdp")));
     EXPECT_EQ(decode_session(99, *blob).error(), "unknown version 99");
