@@ -16,6 +16,15 @@ constexpr std::int64_t silence_ns = 10'000'000'000;
 constexpr std::int64_t silence_repeat_ns = 5'000'000'000;
 constexpr std::uint32_t ticks_per_round = 20;  // 5 ms ticks: every transport each 100 ms
 
+// Feedback about a whole transport names one of its SSRCs, and must name one that is known: libwebrtc takes no notice of
+// feedback for an SSRC that it does not send. Layers that have never sent anything are still at 0.
+std::uint32_t any_ssrc(const table::Transport& t) noexcept {
+    for (std::uint8_t i = 0; i < t.source_count; ++i) {
+        if (t.sources[i]->spec.ssrc != 0) return t.sources[i]->spec.ssrc;
+    }
+    return 0;
+}
+
 }  // namespace
 
 void Worker::stage_timers() noexcept {
@@ -78,7 +87,7 @@ void Worker::publisher_timers(table::Transport& t) noexcept {
     std::array<wire::TwccArrival, media::TwccRecorder::ring_size> arrivals;
     while (t.twcc != nullptr && t.twcc->due(now_ns_)) {
         const auto batch = t.twcc->pending(arrivals);
-        const wire::TwccFeedbackWriter writer{t.sender_ssrc, t.sources[0]->spec.ssrc, batch.feedback_count};
+        const wire::TwccFeedbackWriter writer{t.sender_ssrc, any_ssrc(t), batch.feedback_count};
         const auto written = writer.write(buffer, batch.base_seq, batch.arrivals);
         if (!written) break;
         t.twcc->reported(written->arrivals, now_ns_);
