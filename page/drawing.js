@@ -10,7 +10,7 @@ export function make(tag, className, content = []) {
 }
 
 export const bits = (value) => scaled(value, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s']);
-export const perSecond = (value) => scaled(value, ['/s', 'k/s', 'M/s']);
+export const perSecond = (value, what = '') => scaled(value, [`${what}/s`, `k${what && ` ${what}`}/s`, `M${what && ` ${what}`}/s`]);
 
 function scaled(value, units) {
   if (!Number.isFinite(value)) return '–';

@@ -58,7 +58,7 @@ export async function showFigures(session) {
   const loss = tried > 0 ? (100 * lost) / tried : 0;
   const verb = session.role === 'publish' ? 'Sent' : 'Received';
   const rate = (8 * (now.bytes - then.bytes)) / seconds;
-  tiles.show(verb, bits(rate), rate);
+  tiles.show(`${verb}: bitrate`, bits(rate), rate);
   tiles.show(`${verb}: packets`, perSecond(packets / seconds), packets / seconds);
   tiles.show(`${verb}: loss`, `${loss.toFixed(1)} %`, loss);
   tiles.show(`${verb}: round trip`, now.rttMs === undefined ? '–' : now.rttMs < 1 ? 'under 1 ms' : `${now.rttMs.toFixed(0)} ms`, now.rttMs ?? NaN);

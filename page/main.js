@@ -27,7 +27,7 @@ function overallState() {
 function showState() {
   const words = { connecting: 'connecting…', connected: 'connected', waiting: 'interrupted', failed: 'failed', stopped: 'stopped' };
   const parts = all().map((session) => `${session.role === 'publish' ? 'Publishing' : 'Watching'} “${session.room}”: ${words[session.state] ?? session.state}`);
-  const status = parts.join(' · ') || 'Choose what to do.';
+  const status = parts.join(' · ') || 'Watch the room, or publish into it.';
   // Screen readers speak what changes, so nothing is written twice.
   if ($('status').textContent !== status) $('status').textContent = status;
   $('status').dataset.state = overallState();
@@ -43,6 +43,7 @@ function showState() {
   $('stop').disabled = !publishing && !watching;
   $('publish-figure').hidden = !publishing;
   $('watch-figure').hidden = !watching;
+  $('stage').hidden = !publishing && !watching;
   const elsewhere = new URLSearchParams(params);
   elsewhere.set('room', roomName());
   elsewhere.set('autoplay', 'watch');

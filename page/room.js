@@ -29,28 +29,29 @@ export function codecComplaint(room) {
 }
 
 function show(room) {
-  const workers = room.workers ?? [];
-  const packets = workers.reduce((total, worker) => total + (worker.packets_out_per_s || 0), 0);
-  const perViewer = room.viewers > 0 ? packets / room.viewers : NaN;
+  // Each viewer is sent every published track once.
+  const tracks = (room.publishers ?? []).flatMap((publisher) => publisher.tracks ?? []);
+  const sum = (name) => (tracks.length > 0 ? tracks.reduce((total, track) => total + (track[name] || 0), 0) : NaN);
+  const perViewer = sum('packets_per_s');
+  const egress = room.viewers * sum('bitrate_bps');
   $('viewers').textContent = room.viewers ?? '–';
-  $('egress').textContent = bits(room.egress_bps ?? NaN);
+  $('egress').textContent = bits(egress);
   $('per-viewer').textContent = perSecond(perViewer);
-  egressSpark.push(room.egress_bps ?? NaN);
+  egressSpark.push(egress);
   perViewerSpark.push(perViewer);
-  showTracks(room.publishers ?? []);
-  showWorkers(workers);
+  showTracks(tracks);
+  showWorkers(room.workers ?? []);
   showEvents(room.events ?? []);
 }
 
-function showTracks(publishers) {
-  const rows = publishers.flatMap((publisher) =>
-    (publisher.tracks ?? []).map((track) => {
-      const lost = `${track.lost ?? 0} of ${(track.packets ?? 0) + (track.lost ?? 0)}`;
-      const size = track.height ? `${track.width}×${track.height}` : '';
-      const codec = [track.codec, track.layer && `layer ${track.layer}`, size].filter(Boolean).join(', ');
-      const cells = [track.kind ?? '–', codec || '–', bits(track.bitrate_bps ?? NaN), lost, track.kind === 'video' ? (track.keyframes ?? '–') : '–'];
-      return make('tr', '', cells.map((cell) => make('td', '', String(cell))));
-    }));
+function showTracks(tracks) {
+  const rows = tracks.map((track) => {
+    const lost = `${track.lost ?? 0} of ${(track.packets ?? 0) + (track.lost ?? 0)}`;
+    const size = track.height ? `${track.width}×${track.height}` : '';
+    const codec = [track.codec, track.layer && `layer ${track.layer}`, size].filter(Boolean).join(', ');
+    const cells = [track.kind ?? '–', codec || '–', bits(track.bitrate_bps ?? NaN), lost, track.kind === 'video' ? (track.keyframes ?? '–') : '–'];
+    return make('tr', '', cells.map((cell) => make('td', '', String(cell))));
+  });
   if (rows.length === 0) {
     const cell = make('td', 'dim', 'Nobody publishes yet.');
     cell.colSpan = 5;
@@ -67,7 +68,7 @@ function showWorkers(workers) {
     const meter = make('meter', '');
     Object.assign(meter, { min: 0, max: 1, high: 0.8, optimum: 0, value: busy });
     meter.setAttribute('aria-label', `worker ${worker.id} is ${percent} percent busy`);
-    const rates = [`${perSecond(worker.packets_out_per_s ?? NaN)} packets`, bits(worker.bits_out_per_s ?? NaN)].join(', ');
+    const rates = `${perSecond(worker.packets_out_per_s ?? NaN, 'packets')}, ${bits(worker.bits_out_per_s ?? NaN)}`;
     return make('div', 'worker', [make('span', '', `#${worker.id}: ${percent} %`), meter, make('span', '', rates)]);
   }));
 }

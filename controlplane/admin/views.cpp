@@ -46,6 +46,7 @@ json::object track_json(const Engine& engine, const Room& room, const MediaLine&
     json::object track{{"kind", session::kind_name(line.kind)},
                        {"codec", line.codecs.empty() ? std::string{} : line.codecs.front().name},
                        {"bitrate_bps", rounded(rate.bps)},
+                       {"packets_per_s", rounded(rate.packets_per_s)},
                        {"packets", rate.packets},
                        {"lost", rate.lost},
                        {"keyframes", rate.keyframes},

@@ -8,7 +8,7 @@ import { artifacts, assert, figure, quick, run, sleep, until } from './lib/cases
 import { Quickstart, url } from './lib/quickstart.mjs';
 import { FarHost } from './lib/far.mjs';
 import { launchChromium, launchFirefox, openPage } from './lib/browsers.mjs';
-import { connectDirectly, describe, difference, picture, received } from './lib/media.mjs';
+import { connectDirectly, describe, deviationOf, difference, picture, press, received } from './lib/media.mjs';
 
 const seconds = quick ? 10 : 30;
 const room = `${url}/?room=demo&width=640&height=360&fps=15`;
@@ -22,23 +22,16 @@ const viewers = [];
 let publisher;
 let far, farBrowser;
 
-/** Presses the page's button, and resolves when connected. */
-const start = (page, action) =>
-  page.evaluate(async (name) => {
-    const limit = new Promise((_, reject) => setTimeout(() => reject(new Error(`${name}: not connected in 20 s: ${sluice.error}`)), 20_000));
-    await Promise.race([name === 'watch' ? sluice.watch() : sluice.publish('camera'), limit]);
-  }, action);
-
 /** Totals of each page when `count` frames are decoded, again after `length` seconds, and their difference. */
-async function measure(pages, length, find) {
+async function measure(pages, length, name) {
   for (const page of pages) {
-    await until(async () => (await received(page, find)).video.framesDecoded > 10, 20, 'the first pictures');
+    await until(async () => (await received(page, name)).video.framesDecoded > 10, 20, 'the first pictures');
     // Browsers measure no energy of sound that nobody hears.
     await page.evaluate(() => document.querySelector('#unmute').click());
   }
-  const before = await Promise.all(pages.map((page) => received(page, find)));
+  const before = await Promise.all(pages.map((page) => received(page, name)));
   await sleep(length * 1000);
-  const after = await Promise.all(pages.map((page) => received(page, find)));
+  const after = await Promise.all(pages.map((page) => received(page, name)));
   return after.map((totals, i) => ({ totals, during: difference(totals, before[i]) }));
 }
 
@@ -62,6 +55,11 @@ async function requireMovingPicture(page, name, selector = '#remote') {
   await sleep(700);
   const second = await picture(page, selector);
   await page.screenshot({ path: join(screenshots, `${name}.png`) });
+  const shot = await (await page.$(selector)).screenshot();
+  const blank = await browser.newPage();
+  const shown = await deviationOf(blank, shot);
+  await blank.close();
+  assert.ok(shown > 5, `the screenshot is uniform: deviation ${shown}`);
   assert.equal(first.width, 640);
   assert.equal(first.height, 360);
   assert.ok(first.mean > 10 && first.mean < 245, `all black or white: mean ${first.mean}`);
@@ -81,14 +79,14 @@ await run({
   },
   'a tab publishes camera and microphone': async () => {
     publisher = await openPage(browser, room);
-    await start(publisher, 'publish');
+    await press(publisher, 'publish');
     assert.equal(await publisher.evaluate(() => sluice.state), 'connected');
   },
   'three tabs watch without a lost packet': async () => {
     for (let i = 0; i < 3; ++i) {
       const viewer = await openPage(browser, room);
       viewers.push(viewer);
-      await start(viewer, 'watch');
+      await press(viewer, 'watch');
     }
     const results = await measure(viewers, seconds);
     results.forEach(({ during }, i) => figure(`viewer ${i + 1}`, describe(during)));
@@ -101,8 +99,16 @@ await run({
   'a viewer behind 5 % loss and 50 ms sees the picture, and costs the others nothing': async () => {
     far = await FarHost.start('loss=5,delay=50', 'loss=5,delay=50');
     farBrowser = await far.launchChromium();
+    // The same without a server between: from browser to browser over that link.
+    const [from, to] = [await openPage(browser, room), await openPage(farBrowser, room)];
+    await connectDirectly(from, to, { width: 640, height: 360, frameRate: 15 });
+    const [direct] = await measure([to], seconds, 'direct');
+    figure('browser to browser behind loss', describe(direct.during));
+    await from.context().close();
+    await to.context().close();
+
     const page = await openPage(farBrowser, room);
-    await start(page, 'watch');
+    await press(page, 'watch');
     const [bad, ...good] = await measure([page, ...viewers], seconds);
     figure('viewer behind loss', describe(bad.during));
     figure('its round trip', `${Math.round(1000 * bad.totals.roundTrip)} ms`);
@@ -125,15 +131,15 @@ await run({
   },
   'a viewer who comes before the publisher gets the picture': async () => {
     const early = await openPage(browser, room.replace('demo', 'early'));
-    await start(early, 'watch');
+    await press(early, 'watch');
     await sleep(1000);
     const late = await openPage(browser, room.replace('demo', 'early'));
-    await start(late, 'publish');
+    await press(late, 'publish');
     await until(async () => (await received(early)).video.framesDecoded > 10, 15, 'pictures');
     // A publisher who reconnects is picked up with no action of those who watch.
     await late.evaluate(() => sluice.stop());
     const then = (await received(early)).video.framesDecoded;
-    await start(late, 'publish');
+    await press(late, 'publish');
     await until(async () => (await received(early)).video.framesDecoded > then + 10, 15, 'pictures after the publisher came back');
     await early.context().close();
     await late.context().close();
@@ -142,7 +148,7 @@ await run({
     firefox = await launchFirefox();
     figure('firefox', await firefox.version());
     const page = await openPage(firefox, room);
-    await start(page, 'watch');
+    await press(page, 'watch');
     const [result] = await measure([page], quick ? 5 : 10);
     figure('firefox watches', describe(result.during));
     requireGoodMedia(result);
@@ -152,9 +158,9 @@ await run({
   'Firefox publishes, Chromium watches': async () => {
     const address = room.replace('demo', 'fox');
     const page = await openPage(firefox, address);
-    await start(page, 'publish');
+    await press(page, 'publish');
     const viewer = await openPage(browser, address);
-    await start(viewer, 'watch');
+    await press(viewer, 'watch');
     const [{ totals, during }] = await measure([viewer], quick ? 5 : 10);
     figure('firefox publishes', describe(during));
     assert.equal(totals.video.packetsLost, 0);

@@ -1,9 +1,9 @@
 // What a browser says of the media that it receives, as totals and as the difference of two moments.
 
-/** In a page: the totals of an RTCPeerConnection's inbound streams. `find` names it: an expression in the page. */
-export async function received(page, find = 'sluice.sessions.watch.peer') {
-  return page.evaluate(async (expression) => {
-    const peer = (0, eval)(expression);
+/** In a page: the totals of an RTCPeerConnection's inbound streams; of the page's own viewer, or of window[`name`]. */
+export async function received(page, name) {
+  return page.evaluate(async (global) => {
+    const peer = global ? window[global] : sluice.sessions.watch?.peer;
     const rows = peer ? [...(await peer.getStats()).values()] : [];
     const totals = { time: performance.now() / 1000 };
     for (const kind of ['video', 'audio']) {
@@ -20,7 +20,7 @@ export async function received(page, find = 'sluice.sessions.watch.peer') {
     totals.transport = { tls: transport?.tlsVersion, srtp: transport?.srtpCipher, ice: peer?.iceConnectionState };
     totals.roundTrip = rows.find((row) => row.type === 'candidate-pair' && row.nominated)?.currentRoundTripTime;
     return totals;
-  }, find);
+  }, name);
 }
 
 /** later - earlier, for every number. */
@@ -58,6 +58,27 @@ export async function picture(page, selector = '#remote') {
   }, selector);
 }
 
+/** What a screenshot (PNG) shows: the standard deviation of its luma. `blank` is an empty page, whose policy allows such images. */
+export async function deviationOf(blank, png) {
+  return blank.evaluate(async (url) => {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    const pen = canvas.getContext('2d');
+    pen.drawImage(image, 0, 0);
+    const { data } = pen.getImageData(0, 0, image.width, image.height);
+    let sum = 0, squares = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const luma = 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
+      sum += luma;
+      squares += luma * luma;
+    }
+    const count = data.length / 4;
+    return Math.sqrt(squares / count - (sum / count) ** 2);
+  }, `data:image/png;base64,${Buffer.from(png).toString('base64')}`);
+}
+
 /** A run from browser to browser, without a server: what the machine itself costs. Both pages need a secure origin. */
 export async function connectDirectly(publisher, viewer, video) {
   const offer = await publisher.evaluate(async (constraints) => {
@@ -84,3 +105,10 @@ export async function connectDirectly(publisher, viewer, video) {
   }, offer);
   await publisher.evaluate((sdp) => window.direct.setRemoteDescription({ type: 'answer', sdp }), answer);
 }
+
+/** Presses the page's button ("watch" or "publish"), and resolves when connected. */
+export const press = (page, action) =>
+  page.evaluate(async (name) => {
+    const limit = new Promise((_, reject) => setTimeout(() => reject(new Error(`${name}: not connected in 20 s: ${sluice.error}`)), 20_000));
+    await Promise.race([name === 'watch' ? sluice.watch() : sluice.publish('camera'), limit]);
+  }, action);
