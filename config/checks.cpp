@@ -77,8 +77,10 @@ std::string mac(std::string_view text) {
     return {};
 }
 
-std::string pci_device(std::string_view text) {
+std::string device(std::string_view text) {
     if (text.empty()) return {};
+    // The EAL splits a device string at commas only; a blank would begin another argument for a reader of the log.
+    if (text.starts_with("net_")) return text.find_first_of(" \t\n") == text.npos ? "" : "must not contain blanks";
     constexpr std::string_view shape = "hhhh:hh:hh.o";
     bool fine = text.size() == shape.size();
     for (std::size_t i = 0; fine && i < shape.size(); ++i) {
@@ -89,7 +91,7 @@ std::string pci_device(std::string_view text) {
         else
             fine = text[i] == shape[i];
     }
-    return fine ? "" : "must be a PCI address, as \"0000:03:00.0\"";
+    return fine ? "" : "must be a PCI address, as \"0000:03:00.0\", or a DPDK device, as \"net_af_packet0,iface=veth0\"";
 }
 
 std::string interface_name(std::string_view text) {

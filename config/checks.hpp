@@ -14,7 +14,7 @@ std::string cidr6(std::string_view text);
 std::string address4(std::string_view text);
 std::string address6(std::string_view text);
 std::string mac(std::string_view text);
-std::string pci_device(std::string_view text);
+std::string device(std::string_view text);  // a PCI address or a DPDK virtual device
 std::string interface_name(std::string_view text);
 std::string cores(std::string_view text);
 std::string socket_path(std::string_view text);

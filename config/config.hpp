@@ -14,7 +14,7 @@ enum class Suite : std::uint8_t { aead_aes_128_gcm, aes_cm_128_hmac_sha1_80 };
 enum class Poll : std::uint8_t { adaptive, busy };
 enum class Hugepages : std::uint8_t { automatic, on, off };
 enum class Sealer : std::uint8_t { ipsec_mb, libsrtp };
-enum class PortType : std::uint8_t { tap, af_xdp, pci, memif, ring, null };
+enum class PortType : std::uint8_t { tap, af_xdp, pci, memif, ring, null, vdev };
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
 enum class LogFormat : std::uint8_t { text, json };
 
@@ -69,13 +69,15 @@ struct DataplaneLimits {
 
 struct Port {
     PortType type = PortType::tap;
-    std::string device;                 // pci
+    std::string device;                 // pci: its address; vdev: DPDK's device string
     std::string interface = "sluice0";  // tap, af_xdp
     std::string address = "10.77.0.1/24";
     std::string address6 = "fd77:7777::1/64";
     std::string host_address = "10.77.0.2";
     std::string host_address6 = "fd77:7777::2";
-    std::string mac;  // empty: the device's own, or one derived from the address
+    std::string mac;             // empty: the device's own, or one derived from the address
+    std::string host_interface;  // pci, vdev: the TAP that carries what is not ours to the kernel; empty: none
+    std::uint16_t vlan = 0;      // 802.1Q id of our announcements and steering rules; 0: untagged
     std::uint16_t mtu = 1500;
     std::uint16_t queues = 0;  // 0: one per worker
     std::string xdp_program;

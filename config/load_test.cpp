@@ -112,6 +112,15 @@ TEST(Parse, ChecksKeysAgainstEachOther) {
     EXPECT_THAT(errors("dataplane = { workers = 3; };"), HasSubstr("lists 1 cores for 3 workers"));
     EXPECT_THAT(errors("dataplane = { main_core = 1; poll = \"busy\"; };"), HasSubstr("busy polling"));
     EXPECT_THAT(errors("dataplane = { port = { type = \"pci\"; }; };"), HasSubstr("required by port type pci"));
+    EXPECT_THAT(errors("dataplane = { port = { type = \"vdev\"; }; };"), HasSubstr("required by port type vdev"));
+    EXPECT_THAT(errors("dataplane = { port = { type = \"vdev\"; device = \"0000:03:00.0\"; }; };"),
+                HasSubstr("use type = \"pci\""));
+    EXPECT_THAT(errors("dataplane = { port = { type = \"pci\"; device = \"net_null0\"; }; };"),
+                HasSubstr("use type = \"vdev\""));
+    EXPECT_EQ(errors("dataplane = { port = { type = \"vdev\"; device = \"net_null0\"; host_interface = \"host0\"; }; };"),
+              "");
+    EXPECT_THAT(errors("dataplane = { port = { host_interface = \"host0\"; }; };"),
+                HasSubstr("for port types pci and vdev only"));
     EXPECT_THAT(errors("dataplane = { port = { address = \"10.1.0.2/24\"; }; };"), HasSubstr("not in the subnet"));
     EXPECT_THAT(errors("dataplane = { limits = { transports = 10; }; };"), HasSubstr("admission.max_sessions: is more"));
 }

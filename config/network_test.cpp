@@ -41,9 +41,11 @@ TEST(Cores, AreListedSinglyOrInRanges) {
 
 TEST(Checks, TellGoodFromBad) {
     const auto good = [](const std::string& complaint) { return complaint.empty(); };
-    EXPECT_TRUE(good(checks::pci_device("0000:03:00.0")));
-    EXPECT_FALSE(good(checks::pci_device("03:00.0")));
-    EXPECT_FALSE(good(checks::pci_device("0000:03:00.8")));
+    EXPECT_TRUE(good(checks::device("0000:03:00.0")));
+    EXPECT_FALSE(good(checks::device("03:00.0")));
+    EXPECT_FALSE(good(checks::device("0000:03:00.8")));
+    EXPECT_TRUE(good(checks::device("net_af_packet0,iface=veth0")));
+    EXPECT_FALSE(good(checks::device("net_af_packet0, iface=veth0")));
     EXPECT_TRUE(good(checks::mac("02:00:5e:10:00:01")));
     EXPECT_FALSE(good(checks::mac("01:00:5e:10:00:01")));
     EXPECT_TRUE(good(checks::interface_name("enp3s0f0")));

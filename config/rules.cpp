@@ -80,9 +80,21 @@ void check_port_device(const Port& p, const Report& report) {
         if (text.empty()) report(path, "is required by port type " + std::string(type), "");
     };
     if (p.type == PortType::pci) required("dataplane.port.device", p.device, "pci");
+    if (p.type == PortType::vdev) required("dataplane.port.device", p.device, "vdev");
+    const bool virtual_device = p.device.starts_with("net_");
+    if (p.type == PortType::pci && virtual_device)
+        report("dataplane.port.device", "is no PCI address", "use type = \"vdev\"");
+    if (p.type == PortType::vdev && !p.device.empty() && !virtual_device) {
+        report("dataplane.port.device", "is no DPDK virtual device", "use type = \"pci\", or a name that begins with net_");
+    }
+    const bool whole_nic = p.type == PortType::pci || p.type == PortType::vdev;
+    if (!p.host_interface.empty() && !whole_nic) {
+        report("dataplane.port.host_interface", "is for port types pci and vdev only",
+               "the kernel has its own way with the others");
+    }
     if (p.type == PortType::af_xdp) required("dataplane.port.interface", p.interface, "af_xdp");
     if (p.type == PortType::tap) required("dataplane.port.interface", p.interface, "tap");
-    const bool wired = p.type == PortType::tap || p.type == PortType::af_xdp || p.type == PortType::pci;
+    const bool wired = p.type == PortType::tap || p.type == PortType::af_xdp || whole_nic;
     if (wired && p.address.empty() && p.address6.empty()) {
         report("dataplane.port.address", "no address of either family", "set address, address6 or both");
     }

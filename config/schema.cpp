@@ -45,7 +45,7 @@ constexpr std::string_view suites[] = {"AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1
 constexpr std::string_view polls[] = {"adaptive", "busy"};
 constexpr std::string_view hugepage_uses[] = {"auto", "on", "off"};
 constexpr std::string_view sealers[] = {"ipsec_mb", "libsrtp"};
-constexpr std::string_view port_types[] = {"tap", "af_xdp", "pci", "memif", "ring", "null"};
+constexpr std::string_view port_types[] = {"tap", "af_xdp", "pci", "memif", "ring", "null", "vdev"};
 constexpr std::string_view levels[] = {"trace", "debug", "info", "warn", "error"};
 constexpr std::string_view formats[] = {"text", "json"};
 
@@ -158,10 +158,12 @@ const auto& rows() {
             "Packets kept per worker for retransmission and newcomers, in MB."),
         choice<dataplane, dp_port, &Port::type>(
             "dataplane.port.type", port_types, cold,
-            "tap: this machine only; af_xdp: shares a kernel interface; pci: a NIC of its own; memif, ring and null: "
-            "tests and benchmarks."),
-        text<dataplane, dp_port, &Port::device>("dataplane.port.device", checks::pci_device, cold,
-                                                "PCI address of the NIC, for pci.", "\"0000:03:00.0\""),
+            "tap: this machine only; af_xdp: shares a kernel interface; pci: a NIC of its own; vdev: any DPDK virtual "
+            "device, "
+            "for laboratories; memif: shared memory; ring (hears itself) and null (hears nothing): tests and benchmarks."),
+        text<dataplane, dp_port, &Port::device>("dataplane.port.device", checks::device, cold,
+                                                "PCI address of the NIC, for pci; DPDK's device string, for vdev.",
+                                                "\"0000:03:00.0\""),
         text<dataplane, dp_port, &Port::interface>("dataplane.port.interface", checks::interface_name, cold,
                                                    "Name of the TAP, or of the kernel's interface for af_xdp.", "\"eth0\""),
         text<dataplane, dp_port, &Port::address>("dataplane.port.address", checks::cidr4, cold,
@@ -175,6 +177,16 @@ const auto& rows() {
         text<dataplane, dp_port, &Port::mac>("dataplane.port.mac", checks::mac, cold,
                                              "MAC address; empty is the device's own, or one derived from the address.",
                                              "\"02:00:5e:10:00:01\""),
+        text<dataplane, dp_port, &Port::host_interface>(
+            "dataplane.port.host_interface", checks::interface_name, cold,
+            "For pci and vdev: the persistent TAP through which the kernel keeps the NIC's address, ARP, ICMP and TCP. Made "
+            "by "
+            "the host's setup; the data plane gives it the NIC's MAC. Empty: the data plane answers ARP and ping itself.",
+            "\"host0\""),
+        integer<dataplane, dp_port, &Port::vlan>(
+            "dataplane.port.vlan", 0, 4094, cold,
+            "802.1Q id under which the port announces itself and steers; 0 is untagged. Answers carry the tag of what they "
+            "answer in any case."),
         integer<dataplane, dp_port, &Port::mtu>("dataplane.port.mtu", 1280, 9216, cold,
                                                 "Largest IP packet in bytes; what would exceed it is dropped."),
         integer<dataplane, dp_port, &Port::queues>("dataplane.port.queues", 0, 64, cold,

@@ -71,7 +71,9 @@ std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigne
             if (!p.xdp_program.empty()) vdev += ",xdp_prog=" + p.xdp_program;
             break;
         case config::PortType::memif: vdev = "net_memif0"; break;
-        case config::PortType::null: vdev = "net_null0"; break;
+        // It would invent frames to receive otherwise.
+        case config::PortType::null: vdev = "net_null0,no-rx=1"; break;
+        case config::PortType::vdev: vdev = p.device; break;
         case config::PortType::ring: vdev = "net_ring0"; break;
         case config::PortType::pci: break;
     }
