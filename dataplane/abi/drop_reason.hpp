@@ -13,7 +13,7 @@
     X(none,                    normal, "not dropped") \
     X(frame_truncated,         notice, "Ethernet, IP or UDP header does not fit the frame") \
     X(frame_bad_length,        notice, "IP or UDP length contradicts the frame") \
-    X(frame_bad_checksum,      notice, "IPv4 header checksum is wrong") \
+    X(frame_bad_checksum,      notice, "IPv4 header checksum is wrong, or the UDP checksum where the NIC verifies it") \
     X(frame_fragment,          notice, "IP fragment to a media port") \
     X(frame_unsupported,       normal, "neither IP, ARP nor neighbour discovery, or an unknown protocol") \
     X(not_our_address,         normal, "destination address is not ours") \
@@ -56,7 +56,10 @@
     X(fanout_full,             notice, "source ring of another worker is full") \
     X(nack_not_in_history,     normal, "NACK for a packet that the history no longer holds") \
     X(nack_limited,            notice, "RTX over the leg's budget") \
-    X(overload_shed,           notice, "shed by the overload ladder")
+    X(overload_shed,           notice, "shed by the overload ladder") \
+    X(host_limited,            notice, "frame for the host port over its rate") \
+    X(host_ring_full,          notice, "the kernel does not take frames of the host port") \
+    X(host_not_for_us,         normal, "frame to another station's MAC, not for the host port either")
 // clang-format on
 
 namespace sluice::abi {

@@ -22,7 +22,7 @@ inline constexpr std::size_t histogram_slots = 40;
 
 // X(name): the stages of a worker, in the order in which a packet meets them.
 #define SLUICE_STAGES(X) \
-    X(rx) X(local) X(stun) X(punt) X(rtcp) X(open) X(fanout) X(seal) X(tx) X(timers) X(commands) X(inject)
+    X(rx) X(local) X(stun) X(punt) X(rtcp) X(open) X(fanout) X(seal) X(tx) X(timers) X(commands) X(inject) X(host)
 
 enum class Stage : std::uint8_t {
 #define SLUICE_X(name) name,
@@ -71,6 +71,16 @@ struct alignas(64) WorkerBlock {
     std::uint64_t latency_ns[histogram_slots];  // log2 of ns from rx burst to tx burst, per egress RTP packet
 };
 
+// What the port does by itself. Append only: readers name the bits that they know.
+enum PortOffload : std::uint64_t {
+    offload_ipv4_checksum = 1,  // of egress
+    offload_udp_checksum = 2,
+    offload_rte_flow = 4,  // each worker's UDP port is steered to its queue
+    offload_fast_free = 8,
+    offload_rx_ipv4_checksum = 16,  // of ingress
+    offload_rx_udp_checksum = 32,
+};
+
 struct alignas(64) PortBlock {
     std::uint64_t rx_packets;
     std::uint64_t rx_bytes;
@@ -84,8 +94,11 @@ struct alignas(64) PortBlock {
     std::uint8_t mac[6];
     std::uint16_t mtu;
     std::uint32_t link_mbps;
-    std::uint64_t offloads;  // bit 0: IPv4 checksum, bit 1: UDP checksum, bit 2: rte_flow steering
-    std::uint64_t reserved[7];
+    std::uint64_t offloads;      // PortOffload bits
+    std::uint64_t to_host;       // host port: frames that the kernel took
+    std::uint64_t from_host;     // frames that it sent
+    std::uint64_t host_refused;  // frames that it did not take: the interface is down
+    std::uint64_t reserved[4];
 };
 
 struct alignas(64) TransportSlot {

@@ -17,7 +17,6 @@
 namespace sluice::app {
 namespace {
 
-constexpr std::uint32_t descriptors = 512;
 constexpr std::uint32_t mbuf_room = 2048 + RTE_PKTMBUF_HEADROOM;
 
 srtp::Backend backend_of(config::Sealer sealer) {
@@ -28,9 +27,6 @@ std::optional<IpAddress> address_of(const std::string& cidr) {
     if (cidr.empty()) return std::nullopt;
     return IpAddress::parse(cidr.substr(0, cidr.find('/')));
 }
-
-// Our own MAC on a TAP: the port's MAC is the kernel's end there.
-constexpr Mac tap_mac{{0x02, 0x53, 0x4c, 0x55, 0x00, 0x01}};
 
 }  // namespace
 
@@ -83,30 +79,11 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
                   std::string(srtp::to_string(backend_of(d.sealer))).c_str());
 
     const int socket = static_cast<int>(rte_socket_id());
-    if (options.ports.empty()) {
-        rx_pool_ = rte_pktmbuf_pool_create("rx", plan.rx_mbufs, 256, 0, mbuf_room, socket);
-        if (rx_pool_ == nullptr) return std::unexpected("no memory for the rx pool; " + plan.to_string());
-        if (rte_eth_dev_count_avail() == 0)
-            return std::unexpected(std::string("no DPDK port came up: check dataplane.port"));
-        auto port = port::EthdevPort::start({rte_eth_find_next(0), d.workers, descriptors, socket, rx_pool_});
-        if (!port) return std::unexpected(port.error());
-        port_ = std::move(*port);
-        for (std::uint16_t i = 0; i < d.workers; ++i) options.ports.push_back(port_->queue(i));
-    }
-    Mac mac = tap_mac;
-    const bool virtual_host = d.port.type == config::PortType::tap || d.port.type == config::PortType::ring;
-    if (const auto configured = Mac::parse(d.port.mac))
-        mac = *configured;
-    else if (!virtual_host && port_ != nullptr)
-        mac = port_->mac();
+    if (auto started = start_port(config, plan, options); !started) return started;
+    if (auto attached = start_host_port(d, options); !attached) return attached;
+    describe_port(d, options);
     const auto ip4 = address_of(d.port.address);
     const auto ip6 = address_of(d.port.address6);
-
-    abi::PortBlock& block = segment_.port(0);
-    std::snprintf(block.name, sizeof block.name, "%s", port_ != nullptr ? port_->name().c_str() : "ring");
-    std::memcpy(block.mac, mac.bytes.data(), sizeof block.mac);
-    block.mtu = d.port.mtu;
-    block.offloads = options.ports[0]->offloads_udp_checksum() ? 2 : 0;
 
     for (unsigned i = 0; i < d.workers; ++i) links_.push_back(std::make_unique<control::WorkerLink>());
     std::vector<std::vector<worker::Peer>> peers(d.workers, std::vector<worker::Peer>(d.workers));
@@ -130,10 +107,13 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.workers = d.workers;
         c.socket = socket;
         c.poll = d.poll == config::Poll::busy ? worker::PollMode::busy : worker::PollMode::adaptive;
-        c.answer_local = virtual_host;
+        c.to_host = i < options.to_host.size() ? options.to_host[i] : nullptr;
+        c.from_host = i == 0 ? options.from_host : nullptr;
+        c.answer_local = c.to_host == nullptr && d.port.type != config::PortType::af_xdp;
+        c.vlan = d.port.vlan;
         c.first_udp_port = config.rtc.udp_port;
         c.mtu = d.port.mtu;
-        c.mac = mac;
+        c.mac = mac_;
         c.addresses = {ip4.value_or(IpAddress{}), ip6.value_or(IpAddress{})};
         c.max_transports = d.limits.transports;
         c.max_sources = d.limits.sources;
@@ -182,6 +162,7 @@ DataPlane::~DataPlane() {
     workers_.clear();
     links_.clear();
     port_.reset();
+    host_.reset();
     for (rte_mempool* pool : tx_pools_) rte_mempool_free(pool);
     rte_mempool_free(rx_pool_);
     if (wake_ >= 0) close(wake_);
@@ -222,6 +203,7 @@ void DataPlane::turn(int timeout_ms) {
         worker::Event event;
         for (int budget = 256; budget > 0 && link->events().pop(event); --budget) server_->forward(event);
     }
+    if (host_ != nullptr) host_->turn(to_host_, *from_host_);
     wake_control_plane();
     segment_.header().heartbeat.fetch_add(1, std::memory_order_relaxed);
     if (running_) watch();
@@ -261,6 +243,7 @@ void DataPlane::watch() {
             std::abort();
         }
     }
+    count_host_port();
     if (now < next_stats_ns_ || port_ == nullptr) return;
     next_stats_ns_ = now + 500'000'000;
     rte_eth_stats stats{};

@@ -16,6 +16,7 @@
 #include "config/config.hpp"
 #include "dataplane/control/server.hpp"
 #include "dataplane/port/ethdev_port.hpp"
+#include "dataplane/port/host_port.hpp"
 
 namespace sluice::app {
 
@@ -36,6 +37,9 @@ struct Options {
     bool allow_plaintext = false;      // tests and benchmarks on ring, memif and null ports
     int watchdog_ms = 1000;            // 0: off (sanitizers are slow)
     std::vector<port::PortIo*> ports;  // by worker; empty: start the configured device
+    // In the place of a TAP, for tests: who drains and fills them is the test. Not owned; by worker, and worker 0's.
+    std::vector<port::HostRing*> to_host;
+    port::HostRing* from_host = nullptr;
 };
 
 class DataPlane {
@@ -56,10 +60,16 @@ public:
     [[nodiscard]] const telemetry::Segment& segment() const noexcept { return segment_; }
     [[nodiscard]] const telemetry::SharedMemory& rings() const noexcept { return rings_; }
     [[nodiscard]] control::Registry& registry() noexcept { return *registry_; }
+    [[nodiscard]] const port::EthdevPort* device() const noexcept { return port_.get(); }  // null on given ports
 
 private:
     DataPlane() = default;
     std::expected<void, std::string> build(const config::Config& config, Options options);
+    // port_setup.cpp
+    std::expected<void, std::string> start_port(const config::Config& config, const MemoryPlan& plan, Options& options);
+    std::expected<void, std::string> start_host_port(const config::Dataplane& dataplane, Options& options);
+    void describe_port(const config::Dataplane& dataplane, const Options& options);
+    void count_host_port() noexcept;
     void wake_control_plane();
     void watch();
 
@@ -71,6 +81,11 @@ private:
     rte_mempool* rx_pool_ = nullptr;
     std::vector<rte_mempool*> tx_pools_;
     std::unique_ptr<port::EthdevPort> port_;
+    Mac mac_;  // ours on the wire
+    // Empty without a host port.
+    std::unique_ptr<port::HostPort> host_;
+    std::vector<std::unique_ptr<port::HostRing>> to_host_;  // by worker
+    std::unique_ptr<port::HostRing> from_host_;
     std::vector<std::unique_ptr<control::WorkerLink>> links_;
     std::vector<std::unique_ptr<worker::CrossRing>> cross_;
     std::vector<std::unique_ptr<worker::Worker>> workers_;

@@ -19,6 +19,8 @@ public:
     virtual std::uint16_t transmit(rte_mbuf** frames, std::uint16_t count) noexcept = 0;
     // The port fills UDP checksums of frames flagged RTE_MBUF_F_TX_UDP_CKSUM with the pseudo-header sum in place.
     [[nodiscard]] virtual bool offloads_udp_checksum() const noexcept = 0;
+    // The port fills the IPv4 header checksum of frames flagged RTE_MBUF_F_TX_IP_CKSUM with zero in place.
+    [[nodiscard]] virtual bool offloads_ipv4_checksum() const noexcept { return false; }
 };
 
 }  // namespace sluice::port

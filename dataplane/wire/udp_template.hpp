@@ -64,6 +64,10 @@ public:
     void set_offload_checksum(std::uint8_t* frame, std::uint16_t payload_length) const noexcept {
         store(frame + checksum_offset(), pseudo_header_checksum(payload_length));
     }
+    // After stamp(), IPv4 only: for a NIC that fills in the header checksum and wants to find zero.
+    void clear_ip_checksum(std::uint8_t* frame) const noexcept {
+        store(frame + l2_length_ + offsetof(Ipv4Header, checksum), be16{0});
+    }
     // After stamp() and after the payload is in place: the software variant.
     void fill_udp_checksum(std::uint8_t* frame, std::uint16_t payload_length) const noexcept;
 

@@ -11,14 +11,17 @@ void Worker::finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint
     path.stamp(frame, udp_payload);
     mbuf->data_len = static_cast<std::uint16_t>(path.header_length() + udp_payload);
     mbuf->pkt_len = mbuf->data_len;
-    if (config_.port->offloads_udp_checksum()) {
-        path.set_offload_checksum(frame, udp_payload);
+    const std::uint64_t flags = path.is_v6() ? tx_flags6_ : tx_flags4_;
+    if (flags != 0) {
         mbuf->l2_len = path.l2_length();
         mbuf->l3_len = path.l3_length();
-        mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (path.is_v6() ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
-    } else {
-        path.fill_udp_checksum(frame, udp_payload);
+        mbuf->ol_flags |= flags;
+        if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) path.clear_ip_checksum(frame);
     }
+    if ((flags & RTE_MBUF_F_TX_UDP_CKSUM) != 0)
+        path.set_offload_checksum(frame, udp_payload);
+    else
+        path.fill_udp_checksum(frame, udp_payload);
 }
 
 void Worker::queue_tx(rte_mbuf* mbuf) noexcept {

@@ -31,6 +31,18 @@ DropReason reason_of(wire::FrameError error) noexcept {
     return DropReason::frame_truncated;
 }
 
+// What the NIC has verified is not verified again. GOOD and BAD are its verdict; NONE means that it verified the packet
+// although the field is wrong (a virtual device); without a verdict the IPv4 header is summed here. A UDP checksum is not:
+// what comes through is authenticated by STUN's, DTLS's or SRTP's own means.
+bool checksums_valid(const rte_mbuf& frame, ByteView bytes, const wire::UdpDatagram& datagram) noexcept {
+    if ((frame.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD) return false;
+    switch (frame.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) {
+        case RTE_MBUF_F_RX_IP_CKSUM_BAD: return false;
+        case RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN: return wire::ip_checksum_valid(bytes, datagram);
+        default: return true;
+    }
+}
+
 }  // namespace
 
 bool Worker::ours(const IpAddress& address) const noexcept {
@@ -62,18 +74,15 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
     }
     const auto datagram = wire::parse_udp_frame(bytes);
     if (!datagram) {
-        if (config_.answer_local)
-            answer_locally(bytes);
-        else
-            drop(reason_of(datagram.error()));
+        not_media(bytes, reason_of(datagram.error()));
         rte_pktmbuf_free(frame);
         return;
     }
     const std::uint16_t port = datagram->destination.port;
     if (!ours(datagram->destination.address)) {
-        drop(DropReason::not_our_address);
+        not_media(bytes, DropReason::not_our_address);
     } else if (port < config_.first_udp_port || port >= config_.first_udp_port + config_.workers) {
-        drop(DropReason::not_our_port);
+        not_media(bytes, DropReason::not_our_port);
     } else if (port != port_) {
         const auto owner = static_cast<std::uint16_t>(port - config_.first_udp_port);
         CrossMessage message{};
@@ -84,8 +93,7 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
             return;
         }
         drop(DropReason::handover_full);
-    } else if ((frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
-               !wire::ip_checksum_valid(bytes, *datagram)) {
+    } else if (!checksums_valid(*frame, bytes, *datagram)) {
         drop(DropReason::frame_bad_checksum);
     } else {
         demux({datagram->payload(bytes), &*datagram, {datagram->source.address.bytes, datagram->source.port, port}, rx_tsc});
@@ -93,19 +101,21 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
     rte_pktmbuf_free(frame);
 }
 
-void Worker::answer_locally(ByteView frame) noexcept {
+// Whatever is no datagram of a worker's: the kernel's behind the port, or answered here, or dropped for `reason`.
+void Worker::not_media(ByteView frame, DropReason reason) noexcept {
+    if (config_.to_host != nullptr) return send_to_host(frame);
+    if (config_.answer_local) return answer_locally(frame, reason);
+    drop(reason);
+}
+
+void Worker::answer_locally(ByteView frame, DropReason reason) noexcept {
     const wire::FrameClass kind = wire::classify_frame(frame);
     switch (kind) {
         case wire::FrameClass::arp:
         case wire::FrameClass::icmp_echo:
         case wire::FrameClass::icmp6_echo:
         case wire::FrameClass::neighbor_solicit: break;
-        case wire::FrameClass::udp: {
-            const auto error = wire::parse_udp_frame(frame);
-            return drop(error ? DropReason::none : reason_of(error.error()));
-        }
-        case wire::FrameClass::fragment: return drop(DropReason::frame_fragment);
-        default: return drop(DropReason::frame_unsupported);
+        default: return drop(reason);
     }
     StageTimer timer(*this, Stage::local);
     if (!local_budget_.take(now_ns_)) return drop(DropReason::local_limited);
@@ -137,7 +147,7 @@ void Worker::announce() noexcept {
         rte_mbuf* frame = rte_pktmbuf_alloc(config_.tx_pool);
         if (frame == nullptr) return drop(DropReason::tx_pool_empty);
         const std::size_t length = wire::write_announcement(
-            config_.mac, address, {rte_pktmbuf_mtod(frame, std::uint8_t*), rte_pktmbuf_tailroom(frame)});
+            config_.mac, address, config_.vlan, {rte_pktmbuf_mtod(frame, std::uint8_t*), rte_pktmbuf_tailroom(frame)});
         frame->data_len = static_cast<std::uint16_t>(length);
         frame->pkt_len = frame->data_len;
         queue_tx(frame);

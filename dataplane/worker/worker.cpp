@@ -37,6 +37,11 @@ Worker::Worker(WorkerConfig config)
       views_(config_.max_sources) {
     transports_.reserve(config_.max_transports);
     due_.reserve(config_.max_sources);
+    if (config_.port->offloads_udp_checksum()) {
+        tx_flags4_ |= RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4;
+        tx_flags6_ |= RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
+    }
+    if (config_.port->offloads_ipv4_checksum()) tx_flags4_ |= RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_IPV4;
     if (engine_ == nullptr)
         why_ = "the SRTP backend does not run on this CPU";
     else if (!history_.valid())
@@ -57,6 +62,7 @@ bool Worker::iterate() noexcept {
     bool worked = stage_receive();
     worked |= stage_cross();
     worked |= stage_inject();
+    worked |= stage_from_host();
     worked |= stage_commands();
     worked |= stage_fanout();
     if (now_ns_ >= next_tick_ns_) {

@@ -25,6 +25,7 @@
 #include "dataplane/base/spsc_ring.hpp"
 #include "dataplane/base/token_bucket.hpp"
 #include "dataplane/base/tsc_clock.hpp"
+#include "dataplane/port/host_port.hpp"
 #include "dataplane/port/port_io.hpp"
 #include "dataplane/table/flow_table.hpp"
 #include "dataplane/table/media_packet.hpp"
@@ -61,7 +62,8 @@ struct WorkerConfig {
     std::uint16_t workers = 1;
     int socket = 0;  // NUMA node, -1 any
     PollMode poll = PollMode::adaptive;
-    bool answer_local = false;  // ARP, ND and ICMP are ours (tap and ring ports)
+    bool answer_local = false;  // ARP, ND and ICMP are ours: there is no kernel behind the port
+    std::uint16_t vlan = 0;     // of our announcements; 0: untagged
     std::uint16_t port_index = 0;
     std::uint16_t first_udp_port = 7882;
     std::uint16_t mtu = 1500;
@@ -78,10 +80,12 @@ struct WorkerConfig {
     void* stun_ring = nullptr;  // PacketRing memory, abi::RingLayout::slots each
     void* dtls_ring = nullptr;
     void* inject_ring = nullptr;
-    CommandRing* commands = nullptr;  // main -> worker
-    CommandRing* done = nullptr;      // worker -> main
-    EventRing* events = nullptr;      // worker -> main
-    std::vector<Peer> peers;          // by worker id
+    CommandRing* commands = nullptr;      // main -> worker
+    CommandRing* done = nullptr;          // worker -> main
+    EventRing* events = nullptr;          // worker -> main
+    port::HostRing* to_host = nullptr;    // what is not ours; null: there is no host port
+    port::HostRing* from_host = nullptr;  // worker 0 only
+    std::vector<Peer> peers;              // by worker id
 };
 
 class Worker {
@@ -116,11 +120,15 @@ private:
     // stage_rx.cpp
     bool stage_receive() noexcept;
     void frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept;
-    void answer_locally(ByteView frame) noexcept;
+    void not_media(ByteView frame, DropReason reason) noexcept;
+    void answer_locally(ByteView frame, DropReason reason) noexcept;
     void demux(const Datagram& datagram) noexcept;
     [[nodiscard]] abi::FlowAddress flow_of(const Datagram& datagram) const noexcept;
     [[nodiscard]] bool ours(const IpAddress& address) const noexcept;
     void announce() noexcept;
+    // stage_host.cpp
+    void send_to_host(ByteView frame) noexcept;
+    bool stage_from_host() noexcept;
     // stage_stun.cpp
     void stage_stun(const Datagram& datagram) noexcept;
     void stage_dtls(const Datagram& datagram) noexcept;
@@ -212,6 +220,9 @@ private:
     TokenBucket stun_budget_{20'000, 2'000};
     TokenBucket dtls_budget_{20'000, 4'000};
     TokenBucket local_budget_{1'000, 200};
+    // Of the host port: its system calls share main with the control socket. A broadcast storm must not starve ssh.
+    TokenBucket host_budget_{20'000, 2'000};
+    TokenBucket host_group_budget_{2'000, 500};
 
     std::int64_t now_ns_ = 0;  // of this iteration
     std::uint64_t iteration_tsc_ = 0;
@@ -231,6 +242,9 @@ private:
     std::array<std::uint8_t, 2048> rtcp_plain_{};   // the compound that stage_rtcp reads
     std::array<std::uint8_t, 2048> rtx_payload_{};  // original sequence number and payload
     abi::PacketSlot inject_slot_;
+    port::HostFrame host_frame_;
+    std::uint64_t tx_flags4_ = 0;  // what the port fills in: RTE_MBUF_F_TX_*
+    std::uint64_t tx_flags6_ = 0;
 };
 
 struct Worker::StageTimer {

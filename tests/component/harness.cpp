@@ -8,14 +8,17 @@
 #include <cstring>
 #include <filesystem>
 
+#include "dataplane/wire/checksum.hpp"
+#include "dataplane/wire/headers.hpp"
 #include "tests/component/allocation.hpp"
 
 namespace sluice::test {
 
 using abi::DropReason;
 
-Harness::Harness(unsigned workers, srtp::Backend backend)
-    : workers_(workers), oracle_(srtp::make_engine(srtp::Backend::libsrtp)) {
+Harness::Harness(const HarnessOptions& o)
+    : workers_(o.workers), device_(o.device), oracle_(srtp::make_engine(srtp::Backend::libsrtp)) {
+    const unsigned workers = o.workers;
     char directory[] = "/tmp/sluice-component-XXXXXX";
     directory_ = mkdtemp(directory);
     pool_ = rte_pktmbuf_pool_create("harness", 4095, 0, 0, 2048 + RTE_PKTMBUF_HEADROOM, SOCKET_ID_ANY);
@@ -23,21 +26,35 @@ Harness::Harness(unsigned workers, srtp::Backend backend)
     c.dataplane.workers = static_cast<std::uint16_t>(workers);
     c.dataplane.poll = config::Poll::busy;
     c.dataplane.port.type = config::PortType::ring;
+    c.dataplane.port.vlan = o.vlan;
     c.dataplane.port.address = "10.77.0.1/24";
     c.dataplane.port.address6 = "fd77:7777::1/64";
     c.dataplane.control_socket = directory_ + "/control.sock";
     c.dataplane.limits = {256, 64, 1024, 16};
-    c.dataplane.sealer = backend == srtp::Backend::libsrtp ? config::Sealer::libsrtp : config::Sealer::ipsec_mb;
+    c.dataplane.sealer = o.backend == srtp::Backend::libsrtp ? config::Sealer::libsrtp : config::Sealer::ipsec_mb;
     app::Options options;
     options.allow_plaintext = true;
     options.watchdog_ms = 0;
-    for (unsigned i = 0; i < workers; ++i) {
+    for (unsigned i = 0; i < workers && !o.ethdev; ++i) {
+        if (device_ != nullptr) {
+            rx_.push_back(device_->rx(i));
+            tx_.push_back(device_->tx(i));
+            continue;
+        }
         rx_.push_back(
             rte_ring_create(("hrx" + std::to_string(i)).c_str(), 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
         tx_.push_back(
             rte_ring_create(("htx" + std::to_string(i)).c_str(), 4096, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
         ports_.push_back(std::make_unique<port::RingPort>(rx_[i], tx_[i]));
         options.ports.push_back(ports_.back().get());
+    }
+    if (o.host_port) {
+        for (unsigned i = 0; i < workers; ++i) {
+            to_host_.push_back(std::make_unique<port::HostRing>(port::host_ring_slots));
+            options.to_host.push_back(to_host_.back().get());
+        }
+        from_host_ = std::make_unique<port::HostRing>(port::host_ring_slots);
+        options.from_host = from_host_.get();
     }
     auto plane = app::DataPlane::create(c, options);
     if (!plane) {
@@ -53,7 +70,7 @@ Harness::~Harness() {
     // Whatever was opened, sealed or handed over is back where it came from.
     EXPECT_EQ(rx_mbufs_in_use(), 0u) << "RX mbufs leaked";
     plane_.reset();
-    for (unsigned i = 0; i < workers_; ++i) {
+    for (unsigned i = 0; i < rx_.size() && device_ == nullptr; ++i) {
         rte_ring_free(rx_[i]);
         rte_ring_free(tx_[i]);
     }
@@ -87,39 +104,89 @@ void Harness::settle() {
     }
 }
 
-void Harness::send_frame(const Frame& frame, unsigned queue) {
+void Harness::send_frame(const Frame& frame, unsigned queue, std::uint64_t rx_flags) {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
     ASSERT_NE(m, nullptr);
+    if (device_ != nullptr) queue = device_->classify(frame);
+    m->ol_flags = rx_flags;
     std::copy(frame.begin(), frame.end(),
               reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size()))));
     ASSERT_EQ(rte_ring_enqueue(rx_[queue], m), 0);
 }
 
-void Harness::send(const Peer& peer, ByteView payload, std::optional<unsigned> queue) {
-    const Endpoint local{our_ip, static_cast<std::uint16_t>(7882 + peer.worker)};
-    const auto path = wire::UdpTemplate::make({peer_mac, our_mac, peer.address, local, std::nullopt, 64, 0});
-    ASSERT_TRUE(path.has_value());
+Frame Harness::frame_of(const Peer& peer, ByteView payload, std::optional<std::uint16_t> vlan) {
+    const IpAddress ip = peer.address.address.is_v4() ? our_ip : *IpAddress::parse("fd77:7777::1");
+    const Endpoint local{ip, static_cast<std::uint16_t>(7882 + peer.worker)};
+    const auto path = wire::UdpTemplate::make({peer_mac, our_mac, peer.address, local, vlan, 64, 0});
+    EXPECT_TRUE(path.has_value());
     Frame frame(path->header_length() + payload.size());
     path->stamp(frame.data(), static_cast<std::uint16_t>(payload.size()));
     std::copy(payload.begin(), payload.end(), frame.begin() + static_cast<std::ptrdiff_t>(path->header_length()));
     path->fill_udp_checksum(frame.data(), static_cast<std::uint16_t>(payload.size()));
-    send_frame(frame, queue.value_or(peer.worker));
+    return frame;
+}
+
+void Harness::send(const Peer& peer, ByteView payload, std::optional<unsigned> queue) {
+    send_frame(frame_of(peer, payload), queue.value_or(peer.worker));
+}
+
+std::vector<SentFrame> Harness::sent() {
+    std::vector<SentFrame> frames;
+    for (unsigned worker = 0; worker < tx_.size(); ++worker) {
+        void* object = nullptr;
+        while (rte_ring_dequeue(tx_[worker], &object) == 0) {
+            auto* m = static_cast<rte_mbuf*>(object);
+            const auto* data = rte_pktmbuf_mtod(m, const std::uint8_t*);
+            SentFrame frame{{data, data + m->data_len},
+                            m->ol_flags,
+                            static_cast<std::uint16_t>(m->l2_len),
+                            static_cast<std::uint16_t>(m->l3_len)};
+            // MBUF_FAST_FREE: one pool a queue, one reference, one direct segment.
+            EXPECT_EQ(rte_mbuf_refcnt_read(m), 1);
+            EXPECT_EQ(m->nb_segs, 1);
+            EXPECT_TRUE(RTE_MBUF_DIRECT(m));
+            EXPECT_EQ(m->pool->name, "tx" + std::to_string(worker));
+            rte_pktmbuf_free(m);
+            // What is told to the whole link comes at times of its own and is kept apart.
+            if (load<Mac>(frame.bytes.data()).is_multicast())
+                announcements.push_back(frame.bytes);
+            else
+                frames.push_back(std::move(frame));
+        }
+    }
+    return frames;
 }
 
 std::vector<Frame> Harness::received() {
     std::vector<Frame> frames;
-    for (rte_ring* ring : tx_) {
-        void* object = nullptr;
-        while (rte_ring_dequeue(ring, &object) == 0) {
-            auto* m = static_cast<rte_mbuf*>(object);
-            const auto* data = rte_pktmbuf_mtod(m, const std::uint8_t*);
-            // What is told to the whole link comes at times of its own and is kept apart.
-            (load<Mac>(data).is_multicast() ? announcements : frames).emplace_back(data, data + m->data_len);
-            EXPECT_EQ(rte_mbuf_refcnt_read(m), 1);
-            rte_pktmbuf_free(m);
-        }
-    }
+    for (const SentFrame& frame : sent()) frames.push_back(finish_as_hardware(frame));
     return frames;
+}
+
+Frame finish_as_hardware(const SentFrame& sent) {
+    Frame out = sent.bytes;
+    if (sent.flags == 0) return out;
+    const auto d = wire::parse_udp_frame(out);
+    if (!d) {
+        ADD_FAILURE() << "an offload was asked for a frame that is not UDP";
+        return out;
+    }
+    const bool v6 = !d->source.address.is_v4();
+    EXPECT_EQ(sent.flags & (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6), v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+    EXPECT_EQ(sent.l2_length, d->l3_offset);
+    EXPECT_EQ(sent.l3_length, d->l4_offset - d->l3_offset);
+    if ((sent.flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) {
+        std::uint8_t* field = out.data() + sent.l2_length + offsetof(wire::Ipv4Header, checksum);
+        EXPECT_EQ(load<be16>(field).raw(), 0) << "a NIC sums over the field";
+        store(field, wire::internet_checksum({out.data() + sent.l2_length, sent.l3_length}));
+    }
+    if ((sent.flags & RTE_MBUF_F_TX_UDP_CKSUM) != 0) {
+        // With the pseudo-header's sum in the field, the sum over UDP header and payload is that of all.
+        std::uint8_t* udp = out.data() + d->l4_offset;
+        const ByteView all{udp, sizeof(wire::UdpHeader) + d->payload_length};
+        store(udp + offsetof(wire::UdpHeader, checksum), wire::checksum_finish_udp(wire::checksum_add(0, all)));
+    }
+    return out;
 }
 
 std::vector<Frame> Harness::payloads_to(const Peer& peer, const std::vector<Frame>& frames) const {

@@ -17,6 +17,7 @@
 #include "dataplane/wire/rtp_writer.hpp"
 #include "dataplane/wire/udp_frame.hpp"
 #include "dataplane/wire/udp_template.hpp"
+#include "tests/component/fake_flow_pmd.hpp"
 
 namespace sluice::test {
 
@@ -35,19 +36,42 @@ struct Peer {
     srtp::MasterKey to_peer;
 };
 
+// A frame as the port got it.
+struct SentFrame {
+    Frame bytes;
+    std::uint64_t flags = 0;  // RTE_MBUF_F_TX_*
+    std::uint16_t l2_length = 0;
+    std::uint16_t l3_length = 0;
+};
+
+struct HarnessOptions {
+    unsigned workers = 1;
+    srtp::Backend backend = srtp::Backend::ipsec_mb;
+    FakeFlowPmd* device = nullptr;  // instead of ring ports; it decides which worker receives
+    bool ethdev = false;            // instead of ring ports: the DPDK port that the test has made
+    std::uint16_t vlan = 0;
+    bool host_port = false;
+};
+
 class Harness {
 public:
-    explicit Harness(unsigned workers = 1, srtp::Backend backend = srtp::Backend::ipsec_mb);
+    explicit Harness(const HarnessOptions& options);
+    explicit Harness(unsigned workers = 1, srtp::Backend backend = srtp::Backend::ipsec_mb)
+        : Harness(HarnessOptions{.workers = workers, .backend = backend}) {}
     ~Harness();
 
     // Runs every worker and main until nothing happens any more.
     void settle();
     void turn(int iterations);
     // Frames towards worker `queue`'s RX ring.
-    void send_frame(const Frame& frame, unsigned queue = 0);
+    void send_frame(const Frame& frame, unsigned queue = 0, std::uint64_t rx_flags = 0);
     void send(const Peer& peer, ByteView payload, std::optional<unsigned> queue = std::nullopt);
+    // The frame that send() sends; `vlan` tags it.
+    static Frame frame_of(const Peer& peer, ByteView payload, std::optional<std::uint16_t> vlan = std::nullopt);
     // Everything that the workers sent since the last call.
     std::vector<Frame> received();
+    // The same with what the port was asked to do; checksums that were left to it are not filled in.
+    std::vector<SentFrame> sent();
     std::vector<Frame> announcements;  // multicast frames that received() met
     // UDP payloads of what went to `peer`.
     std::vector<Frame> payloads_to(const Peer& peer, const std::vector<Frame>& frames) const;
@@ -61,10 +85,13 @@ public:
     }
 
     [[nodiscard]] app::DataPlane& plane() noexcept { return *plane_; }
+    [[nodiscard]] const app::DataPlane& plane() const noexcept { return *plane_; }
     [[nodiscard]] std::uint64_t drops(abi::DropReason reason) const;
     [[nodiscard]] std::uint64_t total_drops() const;
     [[nodiscard]] const abi::WorkerBlock& counters(unsigned worker = 0) const { return plane_->segment().worker(worker); }
     [[nodiscard]] std::uint32_t rx_mbufs_in_use() const;
+    [[nodiscard]] port::HostRing& to_host(unsigned worker = 0) { return *to_host_[worker]; }
+    [[nodiscard]] port::HostRing& from_host() { return *from_host_; }
 
     // Programs a validated transport with keys and a path; the peer's address is 10.77.0.2:`port`.
     Peer add_peer(std::uint16_t port, std::uint16_t worker = 0, srtp::Suite suite = srtp::Suite::plaintext);
@@ -81,6 +108,9 @@ private:
     std::uint64_t token_ = 0;
     std::uint64_t next_id_ = 1;
     unsigned workers_;
+    FakeFlowPmd* device_ = nullptr;
+    std::vector<std::unique_ptr<port::HostRing>> to_host_;
+    std::unique_ptr<port::HostRing> from_host_;
     rte_mempool* pool_ = nullptr;
     std::vector<rte_ring*> rx_;
     std::vector<rte_ring*> tx_;
@@ -89,6 +119,9 @@ private:
     std::unique_ptr<srtp::Engine> oracle_;
     std::string directory_;
 };
+
+// What a NIC does on its way out: fills in what was left to it. Fails the test where the data plane did not prepare it.
+Frame finish_as_hardware(const SentFrame& sent);
 
 // A VP8 packet as a publisher sends it: one-byte payload descriptor and a payload header.
 Frame vp8_packet(std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc, bool keyframe, std::size_t size = 200,

@@ -90,7 +90,8 @@ std::string name_of(const abi::PortBlock& p) {
 
 json::array offloads_json(std::uint64_t bits) {
     json::array out;
-    static constexpr const char* names[] = {"ipv4_checksum", "udp_checksum", "rte_flow"};
+    static constexpr const char* names[] = {"ipv4_checksum", "udp_checksum",     "rte_flow",
+                                            "fast_free",     "rx_ipv4_checksum", "rx_udp_checksum"};
     for (std::size_t i = 0; i < std::size(names); ++i) {
         if ((bits >> i & 1) != 0) out.emplace_back(names[i]);
     }
@@ -256,7 +257,10 @@ View ports_view(const Snapshot& now, const Rates& rates, const ViewOptions& opti
                                                                {"rx_missed", p.rx_missed},
                                                                {"rx_errors", p.rx_errors},
                                                                {"tx_errors", p.tx_errors},
-                                                               {"rx_nombuf", p.rx_nombuf}}}});
+                                                               {"rx_nombuf", p.rx_nombuf},
+                                                               {"to_host", p.to_host},
+                                                               {"from_host", p.from_host},
+                                                               {"host_refused", p.host_refused}}}});
     }
     return {{{"interval_s", ratio3(rates.seconds)}, {"ports", std::move(ports)}}, table_or(table, options, "no ports")};
 }
