@@ -25,7 +25,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ARTIFACTS = pathlib.Path(os.environ.get("SLUICE_ARTIFACTS", ROOT / "artifacts"))
 QUICK = os.environ.get("SLUICE_QUICK") == "1"
-HTTP = ("127.0.0.1", 7880)
+HTTP = (os.environ.get("SLUICE_HTTP_HOST", "127.0.0.1"), 7880)
 
 
 def wait_until(condition, seconds, what):
@@ -67,6 +67,9 @@ class Quickstart:
         self.lines = []
         self.seconds_to_ready = None
 
+    def command(self):
+        return [ROOT / "quickstart", "--no-setup", "--state-dir", self.state_dir, *self.arguments]
+
     def __enter__(self):
         try:
             return self.start()
@@ -80,7 +83,7 @@ class Quickstart:
     def start(self, ready_within=30):
         begun = time.monotonic()
         self.process = subprocess.Popen(
-            [ROOT / "quickstart", "--no-setup", "--state-dir", self.state_dir, *self.arguments], stdin=subprocess.DEVNULL,
+            self.command(), stdin=subprocess.DEVNULL,
             stdout=open(self.state_dir / "stdout", "wb"), stderr=subprocess.STDOUT, env=self.environment)
         try:
             wait_until(lambda: "ready http" in self.output() or self.process.poll() is not None, ready_within, "ready")
