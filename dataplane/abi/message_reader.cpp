@@ -35,6 +35,11 @@ std::string_view name(MessageType type) noexcept {
         case MessageType::event_transport_silent: return "event_transport_silent";
         case MessageType::event_bye: return "event_bye";
         case MessageType::event_fenced: return "event_fenced";
+        case MessageType::observe_start: return "observe_start";
+        case MessageType::observe_started: return "observe_started";
+        case MessageType::observe_stop: return "observe_stop";
+        case MessageType::subscribe: return "subscribe";
+        case MessageType::event_observation: return "event_observation";
     }
     return "unknown";
 }
@@ -55,6 +60,8 @@ std::string_view name(Status status) noexcept {
         case Status::plaintext_refused: return "plaintext_refused";
         case Status::abi_mismatch: return "abi_mismatch";
         case Status::no_transaction: return "no_transaction";
+        case Status::not_permitted: return "not_permitted";
+        case Status::busy: return "busy";
     }
     return "unknown";
 }

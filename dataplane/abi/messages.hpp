@@ -36,7 +36,18 @@ enum class MessageType : std::uint16_t {
     event_transport_silent = 130,
     event_bye = 131,
     event_fenced = 132,
+    event_observation = 140,
+    // Of observers. A data plane that does not know them refuses them as not_programmer.
+    observe_start = 192,
+    observe_started = 193,
+    observe_stop = 194,
+    subscribe = 195,
 };
+
+// Events come unasked and count on their own; everything else answers something, and repeats its seq.
+[[nodiscard]] constexpr bool is_event(MessageType type) noexcept {
+    return type >= MessageType::event_path && static_cast<std::uint16_t>(type) < 192;
+}
 
 struct MessageHeader {
     MessageType type = MessageType::none;
@@ -98,6 +109,8 @@ enum class Status : std::uint16_t {
     plaintext_refused = 11,
     abi_mismatch = 12,
     no_transaction = 13,
+    not_permitted = 14,  // only root and the data plane's own user may look into packets
+    busy = 15,           // another observer captures (or traces) already
 };
 
 struct Ack {
@@ -296,6 +309,65 @@ struct EventBye {
 // Another programmer took over; this connection is closed after the message.
 struct EventFenced {
     MessageHeader header{.type = MessageType::event_fenced};
+};
+
+// Capture and trace, for observers with root's uid or the data plane's own. Neither shows a key or a blob.
+enum class ObserveKind : std::uint8_t {
+    none = 0,
+    capture = 1,    // frames as on the wire
+    plaintext = 2,  // the same, but media as opened and before it is sealed; audited
+    trace = 3,
+};
+
+inline constexpr std::size_t max_observed = 64;
+inline constexpr std::uint16_t every_worker = 0xffff;
+
+// Starts one; it ends with OBSERVE_STOP, or with the connection. One capture (of either kind) and one trace at a time.
+struct ObserveStart {
+    MessageHeader header{.type = MessageType::observe_start};
+    ObserveKind kind = ObserveKind::none;
+    std::uint8_t reserved = 0;
+    std::uint16_t worker = every_worker;
+    std::uint32_t snaplen = 0;  // bytes kept of a frame; 0 = all
+    std::uint32_t count = 0;    // of `transports`; 0 = everything
+    std::uint32_t reserved2 = 0;
+    std::array<std::uint64_t, max_observed> transports{};
+};
+
+// The answer, once every worker shows: with the descriptor of the rings (capture_ring.hpp), writable for `tail`.
+// Refused: `status`, and no descriptor.
+struct ObserveStarted {
+    MessageHeader header{.type = MessageType::observe_started};  // seq of ObserveStart
+    Status status = Status::ok;
+    ObserveKind kind = ObserveKind::none;
+    std::uint8_t reserved = 0;
+    std::uint32_t workers = 0;
+    std::uint32_t ring_bytes = 0;  // data of each worker's ring
+    std::uint32_t holder_pid = 0;  // refused as busy: who has it
+};
+
+// Acknowledged when no worker writes any more: what the rings hold then is all there is.
+struct ObserveStop {
+    MessageHeader header{.type = MessageType::observe_stop};
+    ObserveKind kind = ObserveKind::none;
+    std::uint8_t reserved[7]{};
+};
+
+// From now on this observer is sent the events that the programmer is sent, EVENT_FENCED excepted.
+struct Subscribe {
+    MessageHeader header{.type = MessageType::subscribe};
+};
+
+// Somebody began or ended to look into packets.
+struct EventObservation {
+    MessageHeader header{.type = MessageType::event_observation};
+    ObserveKind kind = ObserveKind::none;
+    std::uint8_t started = 0;  // 0 = ended
+    std::uint16_t worker = every_worker;
+    std::uint32_t pid = 0;
+    std::uint32_t uid = 0;
+    std::uint32_t count = 0;      // of the transports that it is restricted to; 0 = none
+    std::uint64_t transport = 0;  // the first of them
 };
 
 inline constexpr std::size_t max_message = sizeof(BlobSpec) + max_blob;

@@ -2,9 +2,11 @@
 // raises a size and abi_current, anything else breaks running peers.
 #include <gtest/gtest.h>
 
+#include "dataplane/abi/capture_ring.hpp"
 #include "dataplane/abi/message_reader.hpp"
 #include "dataplane/abi/packet_ring.hpp"
 #include "dataplane/abi/state_segment.hpp"
+#include "dataplane/abi/trace.hpp"
 
 namespace sluice::abi {
 namespace {
@@ -40,6 +42,13 @@ static_assert(is_pod_of<EventBye, 32>);
 static_assert(is_pod_of<EventFenced, 24>);
 static_assert(is_pod_of<FlowAddress, 48>);
 static_assert(is_pod_of<PacketRecord, 128>);
+static_assert(is_pod_of<ObserveStart, 552>);
+static_assert(is_pod_of<ObserveStarted, 40>);
+static_assert(is_pod_of<ObserveStop, 32>);
+static_assert(is_pod_of<Subscribe, 24>);
+static_assert(is_pod_of<EventObservation, 48>);
+static_assert(is_pod_of<CaptureRecord, 40>);
+static_assert(is_pod_of<TraceRecord, 88>);
 
 static_assert(offsetof(TransportSpec, path) == 136 && offsetof(TransportSpec, rx_key) == 192);
 static_assert(offsetof(SourceSpec, mid) == 64 && offsetof(SourceSpec, payloads) == 96);
@@ -55,6 +64,12 @@ TEST(AbiSizes, TheDropReasonTableMatchesItsEnum) {
     EXPECT_EQ(drop_reasons.size(), drop_reason_count);
     EXPECT_EQ(drop_reasons[static_cast<std::size_t>(DropReason::srtp_auth)].name, "srtp_auth");
     for (const auto& info : drop_reasons) EXPECT_FALSE(info.help.empty()) << info.name;
+}
+
+TEST(AbiSizes, TheTraceTableMatchesItsEnum) {
+    EXPECT_EQ(trace_events[static_cast<std::size_t>(TraceKind::dropped)].name, "dropped");
+    EXPECT_EQ(trace_events[static_cast<std::size_t>(TraceKind::nack_missed)].values[1], "sequence");
+    for (const auto& info : trace_events) EXPECT_FALSE(info.help.empty()) << info.name;
 }
 
 TEST(AbiSizes, TheSegmentMagicReadsSluice1) {

@@ -35,6 +35,9 @@ public:
     std::uint64_t epoch = 0;
     bool in_transaction = false;
     std::uint64_t serial = 0;
+    std::uint32_t peer_uid = ~0u;  // by SO_PEERCRED
+    std::uint32_t peer_pid = 0;
+    bool subscribed = false;  // an observer that is sent the events
     std::vector<std::vector<std::uint8_t>> staged;
 
 private:

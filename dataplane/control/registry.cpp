@@ -97,6 +97,13 @@ bool Registry::poll(const std::function<void(std::uint64_t)>& done) {
     return any;
 }
 
+void Registry::observe(std::uint16_t worker, abi::ObserveKind kind, std::unique_ptr<telemetry::Tap> tap,
+                       std::uint64_t token) {
+    auto c = command(kind == abi::ObserveKind::trace ? Op::set_trace : Op::set_capture, token);
+    c->tap = std::move(tap);
+    send(worker, std::move(c));
+}
+
 Registry::Result Registry::apply(ByteView record, std::uint64_t token) {
     const auto header = abi::read_header(record);
     if (!header) return {Status::malformed, 0};

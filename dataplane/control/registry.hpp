@@ -56,6 +56,10 @@ public:
     // Calls out(record) for every object, transports first, blobs last. Returns how many.
     std::uint64_t dump(const std::function<void(ByteView)>& out) const;
 
+    // Gives a worker the tap of a capture or trace, or takes it away (null).
+    void observe(std::uint16_t worker, abi::ObserveKind kind, std::unique_ptr<telemetry::Tap> tap, std::uint64_t token);
+    [[nodiscard]] std::uint16_t workers() const noexcept { return static_cast<std::uint16_t>(workers_.size()); }
+
     // From worker events.
     void path_learned(std::uint64_t transport, const abi::FlowAddress& path);
     void source_learned(std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc);

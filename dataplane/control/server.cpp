@@ -86,6 +86,8 @@ void Server::accept() {
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
         auto c = std::make_unique<Connection>(fd);
         c->serial = next_serial_++;
+        c->peer_uid = peer.uid;
+        c->peer_pid = static_cast<std::uint32_t>(peer.pid);
         connections_[fd] = std::move(c);
         epoll_event event{};
         event.events = EPOLLIN;
@@ -98,6 +100,7 @@ void Server::drop_connection(int fd) {
     const auto at = connections_.find(fd);
     if (at == connections_.end()) return;
     if (programmer_ == at->second.get()) programmer_ = nullptr;
+    end_observations(*at->second);
     (void)epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
     connections_.erase(at);
 }
@@ -147,6 +150,7 @@ void Server::settle(Connection& c, std::uint64_t seq, Registry::Result result, s
 }
 
 void Server::token_done(std::uint64_t token) {
+    observation_ready(token);
     const auto at = pending_.find(token);
     if (at == pending_.end()) return;
     for (auto& [fd, c] : connections_) {
@@ -160,6 +164,8 @@ void Server::handle(Connection& c, ByteView record) {
     const auto header = abi::read_header(record);
     if (!header) return acknowledge(c, 0, Status::malformed);
     if (header->type == MessageType::hello) return hello(c, record);
+    if (c.greeted && header->type >= MessageType::observe_start && header->type <= MessageType::subscribe)
+        return observe(c, *header, record);
     if (!c.greeted || c.role != abi::ConnectionRole::programmer) return acknowledge(c, header->seq, Status::not_programmer);
     if (&c != programmer_ || header->epoch != epoch_) return acknowledge(c, header->seq, Status::stale_epoch);
     switch (header->type) {

@@ -3,7 +3,8 @@
 //
 // Theory of operation. Everything runs in main's loop through poll(). A message that changes something gets a token; its
 // ACK leaves when the registry says that the last command of the token has come back from the workers. The listening socket
-// has mode 0600; a peer must also have our uid, or root's, by SO_PEERCRED.
+// has mode 0600; a peer must also have our uid, or root's, by SO_PEERCRED. Observers capture and trace in
+// server_observe.cpp.
 //
 // Thread: main only.
 #pragma once
@@ -12,10 +13,13 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 
 #include "dataplane/control/connection.hpp"
+#include "dataplane/control/observation.hpp"
 #include "dataplane/control/registry.hpp"
 
 namespace sluice::control {
@@ -57,11 +61,27 @@ private:
     void settle(Connection& c, std::uint64_t seq, Registry::Result result, std::uint64_t token);
     void token_done(std::uint64_t token);
     void drop_connection(int fd);
+    // server_observe.cpp
+    void observe(Connection& c, const abi::MessageHeader& header, ByteView record);
+    void observe_start(Connection& c, std::uint64_t seq, const abi::ObserveStart& wanted);
+    void observe_stop(Connection& c, std::uint64_t seq, abi::ObserveKind kind);
+    void observation_ready(std::uint64_t token);
+    void end_observation(std::optional<Observation>& slot, std::uint64_t token);
+    void end_observations(const Connection& c);
+    void tell_observation(const Observation& o, bool started);
     template <typename T>
     void send_event(T event) {
-        if (programmer_ == nullptr) return;
-        abi::finish(event, ++event_seq_, programmer_->epoch);
-        programmer_->send(bytes_of(event));
+        ++event_seq_;
+        if (programmer_ != nullptr) {
+            abi::finish(event, event_seq_, programmer_->epoch);
+            programmer_->send(bytes_of(event));
+        }
+        if constexpr (!std::is_same_v<T, abi::EventFenced>) {
+            abi::finish(event, event_seq_, 0);
+            for (auto& [fd, c] : connections_) {
+                if (c->subscribed) c->send(bytes_of(event));
+            }
+        }
     }
 
     struct Pending {
@@ -88,6 +108,9 @@ private:
     std::uint32_t sync_generation_ = 0;
     std::unordered_map<std::uint64_t, Pending> pending_;
     std::vector<std::uint8_t> buffer_;
+    // The capture (of either kind) and the trace that run.
+    std::optional<Observation> capture_;
+    std::optional<Observation> trace_;
 };
 
 }  // namespace sluice::control

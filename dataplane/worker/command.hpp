@@ -8,6 +8,7 @@
 #include "dataplane/table/leg.hpp"
 #include "dataplane/table/source.hpp"
 #include "dataplane/table/transport.hpp"
+#include "dataplane/telemetry/tap.hpp"
 
 namespace sluice::worker {
 
@@ -25,6 +26,8 @@ enum class Op : std::uint8_t {
     update_leg,  // also moves it to another view, or to none
     remove_leg,
     request_keyframe,
+    set_capture,  // `tap`, or none; the one before on the way back
+    set_trace,
 };
 
 struct Command {
@@ -48,6 +51,8 @@ struct Command {
     // A longer list for the view that the leg joins; the old list on the way back.
     std::unique_ptr<table::Leg*[]> legs;
     std::uint32_t leg_capacity = 0;
+    // set_capture, set_trace
+    std::unique_ptr<telemetry::Tap> tap;
     // Keeps alive what the worker lets go of; dropped when main frees the command.
     std::shared_ptr<const void> garbage;
 };

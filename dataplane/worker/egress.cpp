@@ -35,12 +35,18 @@ void Worker::flush_tx() noexcept {
     timer.packets = tx_count_;
     std::uint64_t bytes = 0;
     for (std::uint16_t i = 0; i < tx_count_; ++i) bytes += tx_[i]->pkt_len;
+    if (capture_ != nullptr) [[unlikely]]
+        capture_sending();
     std::uint16_t sent = 0;
     // A full ring drains while we try again; bounded, so that a dead port cannot hold the worker.
     for (int tries = 0; sent < tx_count_ && tries < 64; ++tries) {
         sent = static_cast<std::uint16_t>(
             sent + config_.port->transmit(tx_.data() + sent, static_cast<std::uint16_t>(tx_count_ - sent)));
     }
+    if (capture_ != nullptr) [[unlikely]]
+        capture_sent(sent);
+    if (trace_ != nullptr && sent < tx_count_) [[unlikely]]
+        trace_unsent(sent);
     for (std::uint16_t i = sent; i < tx_count_; ++i) {
         bytes -= tx_[i]->pkt_len;
         rte_pktmbuf_free(tx_[i]);
@@ -68,12 +74,14 @@ void Worker::send_datagram(const wire::UdpTemplate& path, ByteView payload) noex
 }
 
 void Worker::send_rtcp(table::Transport& t, ByteView plaintext) noexcept {
-    if (!t.hot.has_path) return drop(DropReason::tx_no_path);
+    if (!t.hot.has_path) return drop(t, DropReason::tx_no_path);
     if (t.hot.tx == nullptr || plaintext.empty()) return;
     const std::size_t sealed_size = plaintext.size() + srtp::rtcp_overhead(t.suite);
-    if (sealed_size > t.hot.max_payload) return drop(DropReason::tx_over_mtu);
+    if (sealed_size > t.hot.max_payload) return drop(t, DropReason::tx_over_mtu);
     rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
-    if (mbuf == nullptr) return drop(DropReason::tx_pool_empty);
+    if (mbuf == nullptr) return drop(t, DropReason::tx_pool_empty);
+    if (capture_ != nullptr) [[unlikely]]
+        capture_plaintext(t, abi::Direction::tx, t.hot.path, plaintext, {});
     // Reserved before used: a data plane after us starts at the reservation.
     const std::uint32_t index = t.srtcp_index++;
     if (index >= t.counters->srtcp_reserved.load(std::memory_order_relaxed)) {

@@ -46,6 +46,7 @@ void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcep
 void Worker::switch_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
     set_path(t, flow);
     ++t.counters->path_switches;
+    trace(t.id, abi::TraceKind::path_switched, 0, {}, &flow);
     Event event;
     event.kind = EventKind::path;
     event.id = static_cast<std::uint64_t>(t.id);

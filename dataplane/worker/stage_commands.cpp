@@ -76,6 +76,8 @@ void Worker::apply(Command& c) noexcept {
             return;
         }
         case Op::request_keyframe: c.source->keyframes.request(); return;
+        case Op::set_capture: std::swap(capture_, c.tap); return;
+        case Op::set_trace: std::swap(trace_, c.tap); return;
     }
 }
 
@@ -111,6 +113,7 @@ void Worker::update_transport(Command& c) noexcept {
         t.hot.tx = &t.keys->tx;
         t.rtcp_window_count = 0;
         if (spec.srtcp_start > t.srtcp_index) t.srtcp_index = spec.srtcp_start;
+        trace(t.id, abi::TraceKind::keys_installed, 0, {static_cast<std::uint32_t>(spec.suite)});
     }
     if (c.twcc != nullptr && t.twcc == nullptr) std::swap(t.twcc, c.twcc);
     // Only a path that the control plane newly asks for: what a worker learned since is younger than a repetition.

@@ -44,7 +44,7 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
     const table::TransportHot& path = hot.transport->hot;
     if (hot.paused || path.tx == nullptr) return false;
     if (!path.has_path) {
-        drop(DropReason::tx_no_path);
+        drop(*hot.transport, DropReason::tx_no_path);
         return false;
     }
     if (hot.awaiting_keyframe) {
@@ -53,7 +53,7 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
     }
     const std::uint8_t payload_type = hot.payloads[packet.payload_index].payload_type;
     if (payload_type == 0xff) {
-        drop(DropReason::leg_no_payload_type);
+        drop(*hot.transport, DropReason::leg_no_payload_type);
         return false;
     }
     if (hot.switching) {
@@ -62,14 +62,14 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
     }
     const auto out = hot.rewriter.map(packet.index, packet.timestamp, now_ns_);
     if (!out) {
-        drop(DropReason::leg_late);
+        drop(*hot.transport, DropReason::leg_late);
         return false;
     }
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + path.path.header_length();
     const std::size_t header =
         write_header(leg, packet, payload_type, static_cast<std::uint16_t>(out->index), out->ts, hot.ssrc, rtp);
     if (header + packet.payload_length + srtp::rtp_overhead(hot.transport->suite) > path.max_payload) {
-        drop(DropReason::tx_over_mtu);
+        drop(*hot.transport, DropReason::tx_over_mtu);
         return false;
     }
     if (out->index >= hot.reserved_index) {
@@ -88,7 +88,7 @@ void Worker::fan_out(table::SourceView& view) noexcept {
         const table::MediaPacket* packet = view.at(view.cursor);
         if (view.leg_count == 0) {
             if (view.owner == config_.id && sources_[view.slot] != nullptr && sources_[view.slot]->interested == 0) {
-                drop(DropReason::no_legs);
+                drop(*sources_[view.slot]->transport, DropReason::no_legs);
             }
             continue;
         }
@@ -97,6 +97,8 @@ void Worker::fan_out(table::SourceView& view) noexcept {
             rte_mbuf* mbufs[burst];
             if (rte_pktmbuf_alloc_bulk(config_.tx_pool, mbufs, count) != 0) {
                 drop(DropReason::tx_pool_empty, count);
+                for (std::uint32_t i = 0; trace_ != nullptr && i < count; ++i)
+                    trace_drop(view.legs[first + i]->hot.transport, DropReason::tx_pool_empty, 1);
                 continue;
             }
             srtp::SealJob jobs[burst];
@@ -113,6 +115,8 @@ void Worker::fan_out(table::SourceView& view) noexcept {
             }
             StageTimer timer(*this, Stage::seal);
             timer.packets = ready;
+            if (capture_ != nullptr || trace_ != nullptr) [[unlikely]]
+                observe_sealing(*packet, {jobs, ready}, egress);
             engine_->sealer().seal_rtp({jobs, ready});
             for (std::size_t i = 0; i < ready; ++i) {
                 if (jobs[i].out_len == 0) {
@@ -150,23 +154,27 @@ bool Worker::stage_fanout() noexcept {
 void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
     ++leg.counters->nacks;
     table::Transport& t = *leg.hot.transport;
+    const auto id = static_cast<std::uint64_t>(leg.id);
+    trace(t.id, abi::TraceKind::nack_asked, id, {leg.hot.ssrc, sequence});
     const auto origin = leg.hot.rewriter.origin_of(sequence);
     const table::MediaPacket* packet = nullptr;
     if (origin && origin->switches_ago == 0 && leg.view != nullptr) packet = leg.view->by_index(origin->seq);
     if (packet == nullptr || t.hot.tx == nullptr || !t.hot.has_path) {
         ++leg.counters->nack_misses;
-        return drop(DropReason::nack_not_in_history);
+        trace(t.id, abi::TraceKind::nack_missed, id, {leg.hot.ssrc, sequence});
+        return drop(t, DropReason::nack_not_in_history);
     }
     const abi::LegPayload& payload = leg.hot.payloads[packet->payload_index];
     const bool as_rtx = leg.rtx_ssrc != 0 && payload.rtx_payload_type != 0xff;
     // One index never seals two different packets, not even two headers (RFC 7714 section 8.1).
     if (!as_rtx && (payload.payload_type == 0xff || origin->index < leg.header_since_index)) {
         ++leg.counters->nack_misses;
-        return drop(DropReason::nack_not_in_history);
+        trace(t.id, abi::TraceKind::nack_missed, id, {leg.hot.ssrc, sequence});
+        return drop(t, DropReason::nack_not_in_history);
     }
-    if (!leg.rtx_budget.take(now_ns_, packet->payload_length)) return drop(DropReason::nack_limited);
+    if (!leg.rtx_budget.take(now_ns_, packet->payload_length)) return drop(t, DropReason::nack_limited);
     rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
-    if (mbuf == nullptr) return drop(DropReason::tx_pool_empty);
+    if (mbuf == nullptr) return drop(t, DropReason::tx_pool_empty);
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();
     const std::uint32_t timestamp = packet->timestamp + origin->ts_delta;
     srtp::SealJob job;
@@ -194,12 +202,16 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
         write_header(leg, *packet, payload_type, static_cast<std::uint16_t>(job.index), timestamp, job.ssrc, rtp));
     if (job.header_len + job.payload_len + srtp::rtp_overhead(t.suite) > t.hot.max_payload) {
         rte_pktmbuf_free(mbuf);
-        return drop(DropReason::tx_over_mtu);
+        return drop(t, DropReason::tx_over_mtu);
     }
+    if (capture_ != nullptr) [[unlikely]]
+        capture_plaintext(t, abi::Direction::tx, t.hot.path, {rtp, job.header_len}, {job.payload, job.payload_len});
     engine_->sealer().seal_rtp({&job, 1});
     if (job.out_len == 0) return rte_pktmbuf_free(mbuf);
     ++leg.counters->rtx_packets;
     ++counters_->rtx_out;
+    trace(t.id, abi::TraceKind::nack_answered, id,
+          {leg.hot.ssrc, sequence, as_rtx, as_rtx ? static_cast<std::uint16_t>(job.index) : 0u});
     send_mbuf(t, mbuf, job.out_len);
 }
 

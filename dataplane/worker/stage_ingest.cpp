@@ -99,6 +99,11 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     authenticated(*t, datagram);
     ++counters_->rtp_in;
     const bool rtx = binding->rtx;
+    if (capture_ != nullptr) [[unlikely]]
+        capture_opened(*t, datagram, {packet->data, *opened});
+    if (!known_roc)
+        trace(t->id, abi::TraceKind::source_started, static_cast<std::uint64_t>(s.id),
+              {rtp->ssrc(), rtp->payload_type(), rtp->sequence(), rtx});
     if (fresh) {
         ++t->binding_count;
         (rtx ? s.spec.rtx_ssrc : s.spec.ssrc) = rtp->ssrc();
@@ -150,6 +155,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         packet->index =
             static_cast<std::int64_t>(srtp::guess_index(s.window.empty() ? s.rx_index_hint : s.window.highest(), original));
         ++s.counters->recovered;
+        trace(t->id, abi::TraceKind::rtx_received, static_cast<std::uint64_t>(s.id), {s.spec.ssrc, original});
     }
     ingest(s, rtx, *plain, datagram);
     if (!s.delivered.check(static_cast<std::uint64_t>(packet->index))) {
@@ -201,6 +207,8 @@ void Worker::describe(table::Source& s, table::MediaPacket& packet) noexcept {
         s.counters->height = frame.height;
     }
     s.keyframes.on_keyframe();
+    trace(s.transport->id, abi::TraceKind::keyframe, static_cast<std::uint64_t>(s.id),
+          {s.spec.ssrc, static_cast<std::uint16_t>(packet.index), frame.width, frame.height});
 }
 
 void Worker::publish(table::Source& s, table::MediaPacket* packet) noexcept {

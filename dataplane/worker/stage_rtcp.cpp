@@ -41,6 +41,8 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
     }
     window->commit(opened->index);
     authenticated(*t, datagram);
+    if (capture_ != nullptr) [[unlikely]]
+        capture_opened(*t, datagram, {rtcp_plain_.data(), opened->len});
     auto reader = wire::RtcpReader::parse({rtcp_plain_.data(), opened->len});
     if (!reader) return drop(DropReason::rtcp_malformed);
     bool clean = true;
@@ -49,7 +51,13 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
             case wire::RtcpType::sender_report: {
                 const auto info = wire::read_sender_info(*packet);
                 clean &= info.has_value();
-                if (info) sender_report(*t, packet->sender_ssrc, info->ntp, info->rtp_timestamp);
+                if (info) {
+                    sender_report(*t, packet->sender_ssrc, info->ntp, info->rtp_timestamp);
+                    const auto* binding = t->bound(packet->sender_ssrc);
+                    trace(t->id, abi::TraceKind::sr_received,
+                          binding == nullptr ? 0 : static_cast<std::uint64_t>(binding->source->id),
+                          {packet->sender_ssrc, info->rtp_timestamp, info->packet_count, info->octet_count});
+                }
                 [[fallthrough]];
             }
             case wire::RtcpType::receiver_report:
@@ -59,15 +67,10 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                              leg->counters->fraction_lost = block.fraction_lost;
                              leg->counters->cumulative_lost = static_cast<std::uint32_t>(block.cumulative_lost);
                              leg->counters->jitter = block.jitter;
-                             if (leg->view == nullptr || block.last_sr == 0) return;
-                             if (const auto times = leg->view->clock.at(now_ns_)) {
-                                 const std::int64_t rtt = media::round_trip_ns(media::ntp_middle(times->ntp), block.last_sr,
-                                                                               block.delay_since_last_sr);
-                                 if (rtt <= 0) return;
-                                 leg->rtt_ns = rtt;
-                                 leg->counters->rtt_us = static_cast<std::uint32_t>(rtt / 1000);
-                                 t->counters->rtt_us = leg->counters->rtt_us;
-                             }
+                             report_round_trip(*t, *leg, block);
+                             trace(t->id, abi::TraceKind::rr_received, static_cast<std::uint64_t>(leg->id),
+                                   {block.ssrc, block.fraction_lost, static_cast<std::uint32_t>(block.cumulative_lost),
+                                    block.jitter, leg->counters->rtt_us});
                          }).has_value();
                 break;
             case wire::RtcpType::transport_feedback:
@@ -85,6 +88,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                     table::Leg* leg = ssrc ? leg_of(*t, *ssrc) : nullptr;
                     if (leg != nullptr && leg->view != nullptr) {
                         ++leg->counters->keyframe_requests;
+                        trace(t->id, abi::TraceKind::pli, static_cast<std::uint64_t>(leg->id), {*ssrc});
                         request_keyframe(*leg->view);
                     }
                 } else if (packet->count == wire::psfb_fir) {
@@ -95,11 +99,16 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                                  leg->seen_fir = true;
                                  leg->last_fir_sequence = command;
                                  ++leg->counters->keyframe_requests;
+                                 trace(t->id, abi::TraceKind::fir, static_cast<std::uint64_t>(leg->id), {ssrc, command});
                                  request_keyframe(*leg->view);
                              }).has_value();
                 } else if (const auto remb = wire::read_remb(*packet)) {
                     for (std::size_t i = 0; i < remb->source_count(); ++i) {
-                        if (table::Leg* leg = leg_of(*t, remb->source(i))) leg->counters->remb_bps = remb->bitrate;
+                        table::Leg* leg = leg_of(*t, remb->source(i));
+                        if (leg == nullptr) continue;
+                        leg->counters->remb_bps = remb->bitrate;
+                        trace(t->id, abi::TraceKind::remb, static_cast<std::uint64_t>(leg->id),
+                              {remb->source(i), static_cast<std::uint32_t>(remb->bitrate / 1000)});
                     }
                 }
                 break;
@@ -111,12 +120,24 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                              event.kind = EventKind::bye;
                              event.id = static_cast<std::uint64_t>(binding->source->id);
                              emit(event);
+                             trace(t->id, abi::TraceKind::bye, event.id, {ssrc});
                          }).has_value();
                 break;
             default: break;
         }
     }
     if (!clean) drop(DropReason::rtcp_malformed);
+}
+
+void Worker::report_round_trip(table::Transport& t, table::Leg& leg, const wire::ReportBlock& block) noexcept {
+    if (leg.view == nullptr || block.last_sr == 0) return;
+    const auto times = leg.view->clock.at(now_ns_);
+    if (!times) return;
+    const std::int64_t rtt = media::round_trip_ns(media::ntp_middle(times->ntp), block.last_sr, block.delay_since_last_sr);
+    if (rtt <= 0) return;
+    leg.rtt_ns = rtt;
+    leg.counters->rtt_us = static_cast<std::uint32_t>(rtt / 1000);
+    t.counters->rtt_us = leg.counters->rtt_us;
 }
 
 void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept {

@@ -67,6 +67,8 @@ bool Worker::stage_receive() noexcept {
 // Frees the frame, or hands it to the worker whose port it is for.
 void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
     const ByteView bytes{rte_pktmbuf_mtod(frame, const std::uint8_t*), frame->data_len};
+    if (capture_ != nullptr) [[unlikely]]
+        capture_received(bytes);
     if (frame->nb_segs != 1) {
         drop(DropReason::frame_unsupported);
         rte_pktmbuf_free(frame);
@@ -96,7 +98,12 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
     } else if (!checksums_valid(*frame, bytes, *datagram)) {
         drop(DropReason::frame_bad_checksum);
     } else {
-        demux({datagram->payload(bytes), &*datagram, {datagram->source.address.bytes, datagram->source.port, port}, rx_tsc});
+        const Datagram received{
+            datagram->payload(bytes), &*datagram, {datagram->source.address.bytes, datagram->source.port, port}, rx_tsc};
+        if (trace_ != nullptr) [[unlikely]]
+            subject_ = subject_of(received.key, received.bytes);
+        demux(received);
+        subject_ = nullptr;
     }
     rte_pktmbuf_free(frame);
 }

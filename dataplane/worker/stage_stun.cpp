@@ -37,6 +37,7 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     answer_check(*check, ice, datagram);
 
     const abi::FlowAddress flow = flow_of(datagram);
+    trace(t->id, abi::TraceKind::stun_answered, 0, {check->use_candidate()}, &flow);
     learn_flow(*t, flow);
     // Media goes to the 5-tuple of the last authenticated packet. A nominated pair takes over only when there is no
     // path yet, or when nothing authenticated has come along the old one for three seconds.
@@ -81,6 +82,8 @@ void Worker::punt(abi::PuntClass punt_class, const table::Transport* transport, 
     auto& ring = punt_class == abi::PuntClass::stun ? stun_out_ : dtls_out_;
     if (!ring.push(record, datagram.bytes)) return drop(DropReason::punt_ring_full);
     ++counters_->punted;
+    trace(record.transport, punt_class == abi::PuntClass::stun ? abi::TraceKind::stun_punted : abi::TraceKind::dtls_punted,
+          0, {static_cast<std::uint32_t>(datagram.bytes.size())}, &record.flow);
 }
 
 bool Worker::stage_inject() noexcept {
@@ -103,6 +106,7 @@ bool Worker::stage_inject() noexcept {
         }
         ++timer.packets;
         ++counters_->injected;
+        trace(inject_slot_.record.transport, abi::TraceKind::injected, 0, {inject_slot_.record.length}, &flow);
         send_datagram(*path, {inject_slot_.datagram, inject_slot_.record.length});
     }
     return true;

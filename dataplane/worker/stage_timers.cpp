@@ -58,6 +58,11 @@ void Worker::publisher_timers(table::Transport& t) noexcept {
             table::Source& s = *t.sources[i];
             if (!s.stats.active() || s.spec.ssrc == 0) continue;
             blocks[count++] = s.stats.report(s.spec.ssrc, now_ns_);
+            const wire::ReportBlock& block = blocks[count - 1];
+            constexpr std::int64_t second_ns = 1'000'000'000;
+            if (block.fraction_lost != 0 || now_ns_ / second_ns != (now_ns_ - report_interval_ns) / second_ns)
+                trace(t.id, abi::TraceKind::rr_sent, static_cast<std::uint64_t>(s.id),
+                      {block.ssrc, block.fraction_lost, static_cast<std::uint32_t>(block.cumulative_lost), block.jitter});
         }
         if (count != 0 && out.receiver_report(t.sender_ssrc, {blocks.data(), count}) && !cname.empty()) {
             (void)out.sdes_cname(t.sender_ssrc, cname);
@@ -69,11 +74,17 @@ void Worker::publisher_timers(table::Transport& t) noexcept {
         if (s.spec.flags & abi::source_nack) {
             std::array<std::uint16_t, 64> missing;
             if (const std::size_t n = s.nack.collect(now_ns_, s.rtt_ns, missing); n != 0) {
-                if (out.nack(t.sender_ssrc, s.spec.ssrc, {missing.data(), n})) s.counters->nacks_sent += n;
+                if (out.nack(t.sender_ssrc, s.spec.ssrc, {missing.data(), n})) {
+                    s.counters->nacks_sent += n;
+                    trace(t.id, abi::TraceKind::nack_sent, static_cast<std::uint64_t>(s.id),
+                          {s.spec.ssrc, missing[0], static_cast<std::uint32_t>(n)});
+                }
             }
         }
         if ((s.spec.flags & (abi::source_pli | abi::source_fir)) && s.keyframes.poll(now_ns_, s.rtt_ns)) {
             ++s.counters->keyframe_requests;
+            trace(t.id, abi::TraceKind::keyframe_asked, static_cast<std::uint64_t>(s.id),
+                  {s.spec.ssrc, (s.spec.flags & abi::source_pli) == 0});
             if (s.spec.flags & abi::source_pli) {
                 (void)out.pli(t.sender_ssrc, s.spec.ssrc);
             } else {
@@ -103,6 +114,7 @@ void Worker::viewer_timers(table::Transport& t) noexcept {
         event.id = static_cast<std::uint64_t>(t.id);
         event.silent_ms = static_cast<std::uint32_t>((now_ns_ - t.last_seen_ns) / 1'000'000);
         emit(event);
+        trace(t.id, abi::TraceKind::silent, 0, {event.silent_ms});
     }
     if (t.first_leg == nullptr || now_ns_ < t.next_sr_ns) return;
     t.next_sr_ns = now_ns_ + sr_interval_ns;
@@ -115,6 +127,8 @@ void Worker::viewer_timers(table::Transport& t) noexcept {
         if (!times) continue;
         const wire::SenderInfo info{times->ntp, times->rtp_ts, static_cast<std::uint32_t>(leg->hot.packets),
                                     static_cast<std::uint32_t>(leg->hot.octets)};
+        trace(t.id, abi::TraceKind::sr_sent, static_cast<std::uint64_t>(leg->id),
+              {leg->hot.ssrc, info.rtp_timestamp, info.packet_count, info.octet_count});
         if (!out.sender_report(leg->hot.ssrc, info) || !out.sdes_cname(leg->hot.ssrc, cname)) {
             if (out.size() != 0) send_rtcp(t, out.finish());
             out = wire::RtcpWriter(buffer);

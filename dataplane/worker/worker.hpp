@@ -29,7 +29,9 @@
 #include "dataplane/port/port_io.hpp"
 #include "dataplane/table/flow_table.hpp"
 #include "dataplane/table/media_packet.hpp"
+#include "dataplane/telemetry/tap.hpp"
 #include "dataplane/wire/responder.hpp"
+#include "dataplane/wire/rtcp_reports.hpp"
 #include "dataplane/wire/rtp.hpp"
 #include "dataplane/wire/stun.hpp"
 #include "dataplane/wire/stun_writer.hpp"
@@ -150,6 +152,7 @@ private:
     void describe(table::Source& s, table::MediaPacket& packet) noexcept;
     // stage_rtcp.cpp
     void stage_rtcp(const Datagram& datagram) noexcept;
+    void report_round_trip(table::Transport& t, table::Leg& leg, const wire::ReportBlock& block) noexcept;
     void sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept;
     [[nodiscard]] table::Leg* leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx = nullptr) noexcept;
     // stage_fanout.cpp
@@ -194,9 +197,37 @@ private:
     void queue_tx(rte_mbuf* mbuf) noexcept;
     void flush_tx() noexcept;
     void finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
+    // observe.cpp: only while somebody looks
+    [[nodiscard]] const table::Transport* subject_of(const table::FlowKey& key, ByteView payload) const noexcept;
+    void capture_received(ByteView frame) noexcept;
+    void capture_sending() noexcept;
+    void capture_sent(std::uint16_t sent) noexcept;
+    void capture_opened(const table::Transport& t, const Datagram& datagram, ByteView plaintext) noexcept;
+    void capture_plaintext(const table::Transport& t, abi::Direction direction, const wire::UdpTemplate& path, ByteView head,
+                           ByteView rest) noexcept;
+    void observe_sealing(const table::MediaPacket& packet, std::span<const srtp::SealJob> jobs,
+                         const Egress* egress) noexcept;
+    void trace_out(abi::TransportId transport, abi::TraceKind kind, std::uint64_t object,
+                   const std::array<std::uint32_t, abi::trace_values>& values, const abi::FlowAddress* flow) noexcept;
+    void trace_drop(const table::Transport* t, DropReason reason, std::uint64_t count) noexcept;
+    void trace_unsent(std::uint16_t from) noexcept;
+    void trace(abi::TransportId transport, abi::TraceKind kind, std::uint64_t object = 0,
+               const std::array<std::uint32_t, abi::trace_values>& values = {},
+               const abi::FlowAddress* flow = nullptr) noexcept {
+        if (trace_ != nullptr) [[unlikely]]
+            trace_out(transport, kind, object, values, flow);
+    }
 
     void drop(DropReason reason, std::uint64_t count = 1) noexcept {
         counters_->drops[static_cast<std::size_t>(reason)] += count;
+        if (trace_ != nullptr) [[unlikely]]
+            trace_drop(subject_, reason, count);
+    }
+    // On the way to `t`.
+    void drop(const table::Transport& t, DropReason reason) noexcept {
+        ++counters_->drops[static_cast<std::size_t>(reason)];
+        if (trace_ != nullptr) [[unlikely]]
+            trace_drop(&t, reason, 1);
     }
     static void count_log2(std::uint64_t (&histogram)[abi::histogram_slots], std::uint64_t value,
                            std::uint64_t times) noexcept {
@@ -245,6 +276,10 @@ private:
     port::HostFrame host_frame_;
     std::uint64_t tx_flags4_ = 0;  // what the port fills in: RTE_MBUF_F_TX_*
     std::uint64_t tx_flags6_ = 0;
+
+    std::unique_ptr<telemetry::Tap> capture_;  // null: nobody looks
+    std::unique_ptr<telemetry::Tap> trace_;
+    const table::Transport* subject_ = nullptr;  // of the received datagram at hand, while there is a trace
 };
 
 struct Worker::StageTimer {

@@ -44,7 +44,7 @@ Harness::Harness(const HarnessOptions& o)
         rx_.push_back(
             rte_ring_create(("hrx" + std::to_string(i)).c_str(), 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
         tx_.push_back(
-            rte_ring_create(("htx" + std::to_string(i)).c_str(), 4096, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
+            rte_ring_create(("htx" + std::to_string(i)).c_str(), o.tx_slots, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ));
         ports_.push_back(std::make_unique<port::RingPort>(rx_[i], tx_[i]));
         options.ports.push_back(ports_.back().get());
     }

@@ -51,6 +51,7 @@ struct HarnessOptions {
     bool ethdev = false;            // instead of ring ports: the DPDK port that the test has made
     std::uint16_t vlan = 0;
     bool host_port = false;
+    unsigned tx_slots = 4096;  // of a ring port
 };
 
 class Harness {
@@ -102,6 +103,7 @@ public:
                           std::uint32_t rtx_ssrc) const;
 
     srtp::Engine& oracle() noexcept { return *oracle_; }
+    [[nodiscard]] std::string control_socket() const { return directory_ + "/control.sock"; }
 
 private:
     bool iterate(unsigned worker);
