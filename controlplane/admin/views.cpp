@@ -76,7 +76,7 @@ json::object room_object(const Engine& engine, const Room& room) {
     for (const abi::TransportId id : room.viewers)
         if (const Session* s = engine.find(id); s != nullptr && s->state.connected()) ++viewers;
     json::array events;
-    for (const room::RoomEvent& e : room.events) events.push_back(json::object{{"time", e.unix_ms}, {"text", e.text}});
+    for (const room::Event& e : room.events) events.push_back(json::object{{"time", e.unix_ms}, {"text", e.text}});
     return {{"room", room.name},
             {"boot", boot_id(engine)},
             {"publishers", std::move(publishers)},
@@ -167,6 +167,16 @@ std::optional<std::string> room_json(const Engine& engine, std::string_view name
     const Room* room = find_room(engine, name);
     if (room == nullptr) return std::nullopt;
     return json::serialize(room_object(engine, *room));
+}
+
+std::string events_json(const std::vector<room::Event>& events, std::uint64_t last) {
+    json::array list;
+    for (const room::Event& e : events) {
+        json::object o{{"id", e.id}, {"unix_ms", e.unix_ms}, {"text", e.text}};
+        if (!e.room.empty()) o["room"] = e.room;
+        list.push_back(std::move(o));
+    }
+    return json::serialize(json::object{{"version", view_version}, {"last", last}, {"events", std::move(list)}});
 }
 
 std::string rooms_json(const Engine& engine) {

@@ -19,6 +19,7 @@ inline constexpr int view_version = 1;  // of the operators' documents; raised w
 [[nodiscard]] std::string status_json(const room::Engine& engine);
 // The same room with its sessions, one by one.
 [[nodiscard]] std::optional<std::string> room_detail_json(const room::Engine& engine, std::string_view name);
+[[nodiscard]] std::string events_json(const std::vector<room::Event>& events, std::uint64_t last);
 [[nodiscard]] std::optional<std::string> transport_json(const room::Engine& engine, abi::TransportId id);
 
 }  // namespace sluice::admin

@@ -1,5 +1,7 @@
 #include "controlplane/admin/web.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -97,6 +99,26 @@ void mount_admin(http::Router& router, room::Engine& engine) {
         const std::string* id = request.param("id");
         reply(or_404(transport_json(engine, abi::TransportId{session::parse_hex_id(id == nullptr ? "" : *id)}),
                      "no such transport"));
+    });
+    // ?after=ID&room=NAME&wait_ms=N, all optional: with wait_ms the answer waits so long for an event to tell of
+    router.handle("GET", "/v1/events", [&engine](Request request, Reply reply) {
+        const auto number = [&](const char* name) {
+            const auto found = request.query.find(name);
+            std::uint64_t value = 0;
+            if (found != request.query.end())
+                (void)std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+            return value;
+        };
+        const auto named = request.query.find("room");
+        const std::string room = named == request.query.end() ? std::string{} : named->second;
+        constexpr std::uint64_t longest_ms = 8'000;  // below the deadline of the socket
+        const auto wait_ms = std::min(number("wait_ms"), longest_ms);
+        const auto answer = [&engine, reply = std::move(reply)](const std::vector<room::Event>& events) {
+            reply(Response::json(events_json(events, engine.events().last())));
+        };
+        if (wait_ms == 0) return answer(engine.events().after(number("after"), room));
+        engine.events().wait(number("after"), room, engine.now_ns() + static_cast<std::int64_t>(wait_ms) * 1'000'000,
+                             answer);
     });
     // ?transport=ID, or ?room=NAME for everybody in it
     router.handle("POST", "/v1/kick", [&engine](Request request, Reply reply) {

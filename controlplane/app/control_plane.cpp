@@ -38,12 +38,16 @@ dpclient::ClientHandlers client_handlers(room::Engine& engine, const ControlPlan
         core::log("app").info("in step with the data plane ({}): {} objects, {} refused", dpclient::name(r.kind), r.objects,
                               r.failed);
     };
-    h.on_disconnected = [] { core::log("app").warn("lost the data plane"); };
+    h.on_disconnected = [&engine] {
+        core::log("app").warn("lost the data plane");
+        engine.on_disconnected();
+    };
     h.on_adopt = [&engine](const dpclient::Dump& dump) { engine.on_adopt(dump); };
     h.on_path = [&engine](const abi::EventPath& e) { engine.on_path(e); };
     h.on_source_bound = [&engine](const abi::EventSourceBound& e) { engine.on_source_bound(e); };
     h.on_silent = [&engine](const abi::EventTransportSilent& e) { engine.on_silent(e); };
     h.on_bye = [&engine](const abi::EventBye& e) { engine.on_bye(e); };
+    h.on_observation = [&engine](const abi::EventObservation& e) { engine.on_observation(e); };
     h.on_punt = [&engine](const abi::PacketRecord& r, ByteView d) { engine.on_punt(r, d); };
     h.on_fenced = [&options] {
         if (options.on_fenced) options.on_fenced();

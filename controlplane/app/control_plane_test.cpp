@@ -169,6 +169,19 @@ TEST_F(ControlPlaneTest, OperatorsKickAndDrain) {
     EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
+TEST_F(ControlPlaneTest, OperatorsHearOfEventsAtOnceOrWhenTheyHappen) {
+    start();
+    ready();
+    ASSERT_THAT(http("POST", "/whep/r", offer("chromium156-recvonly.sdp")), HasSubstr("201"));
+    EXPECT_THAT(admin("GET", "/v1/events"), HasSubstr("\"room\":\"r\""));
+    EXPECT_THAT(admin("GET", "/v1/events?room=other"), HasSubstr("\"events\":[]"));
+    const std::string last = std::to_string(control_plane_->engine().events().last());
+    EXPECT_THAT(admin("GET", "/v1/events?wait_ms=30&after=" + last), HasSubstr("\"events\":[]"));
+    boost::asio::steady_timer later(io_, std::chrono::milliseconds(50));
+    later.async_wait([this](auto) { control_plane_->engine().drain(true); });
+    EXPECT_THAT(admin("GET", "/v1/events?wait_ms=5000&after=" + last), HasSubstr("draining: new sessions are refused"));
+}
+
 TEST_F(ControlPlaneTest, ProductionModeAsksForATokenEverywhereThatMatters) {
     config_.mode = config::Mode::production;
     start();

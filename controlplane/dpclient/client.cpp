@@ -155,6 +155,7 @@ void Client::Impl::on_record(ByteView record, std::vector<core::UniqueFd> fds) {
         case event_source_bound:
         case event_transport_silent:
         case event_bye:
+        case event_observation:
             if (state_ == State::dumping) return early_events_.emplace_back(record.begin(), record.end()), void();
             return on_event(header->type, record);
         default: ++counters_.unknown_types;

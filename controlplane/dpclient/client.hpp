@@ -79,6 +79,7 @@ struct ClientHandlers {
     std::function<void(const abi::EventSourceBound&)> on_source_bound;
     std::function<void(const abi::EventTransportSilent&)> on_silent;
     std::function<void(const abi::EventBye&)> on_bye;
+    std::function<void(const abi::EventObservation&)> on_observation;
     // `worker` and `punt_class` are those of the ring, not what the record says. The view ends with the call.
     std::function<void(const abi::PacketRecord&, ByteView datagram)> on_punt;
     // Another control plane programs this data plane now: this process must exit.

@@ -26,6 +26,7 @@ void Client::Impl::on_event(abi::MessageType type, ByteView record) {
                            [&](const abi::EventSourceBound& e) { program_.learn_ssrcs(e.source, e.ssrc, e.rtx_ssrc); });
         case event_transport_silent: return deliver(handlers_.on_silent, nothing);
         case event_bye: return deliver(handlers_.on_bye, nothing);
+        case event_observation: return deliver(handlers_.on_observation, nothing);
         default: ++counters_.unknown_types;
     }
 }

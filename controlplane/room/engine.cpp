@@ -169,6 +169,7 @@ void Engine::end(abi::TransportId id, const std::string& reason) {
     sessions_.erase(found);
     by_resource_.erase(s->state.resource);
     pending_.erase(id);
+    moved_ms_.erase(id);
     ++counters_.sessions_ended;
     for (const PeerResult::Output& out : s->peer.close().outputs)
         environment_.client.inject(s->state.worker, id, out.flow, ByteView{out.datagram.data(), out.datagram.size()});
@@ -199,11 +200,6 @@ bool Engine::kick(abi::TransportId id, const std::string& reason) {
     return true;
 }
 
-void Engine::on_connected(const abi::HelloReply& hello, dpclient::ResyncKind kind) {
-    core::log("engine").info("data plane: {} workers, UDP from {}, {}", hello.workers, hello.port.first_udp_port,
-                             dpclient::name(kind));
-}
-
 void Engine::on_punt(const abi::PacketRecord& record, ByteView datagram) {
     const auto found = sessions_.find(record.transport);
     if (found == sessions_.end()) {
@@ -219,14 +215,8 @@ void Engine::on_punt(const abi::PacketRecord& record, ByteView datagram) {
     handle(s, std::move(result));
 }
 
-void Engine::on_path(const abi::EventPath& event) {
-    const auto found = sessions_.find(event.transport);
-    if (found != sessions_.end()) found->second->peer.path_moved(event.path, environment_.now_ns());
-}
-
-void Engine::on_source_bound(const abi::EventSourceBound&) {}
-
 void Engine::on_silent(const abi::EventTransportSilent& event) {
+    note_silence(event);
     if (event.silent_ms < options_.silent_ms) return;
     if (sessions_.contains(event.transport))
         return end(event.transport, "silent for " + std::to_string(event.silent_ms / 1000) + " s");
@@ -244,23 +234,13 @@ void Engine::on_silent(const abi::EventTransportSilent& event) {
     apply();
 }
 
-void Engine::on_bye(const abi::EventBye& event) {
-    for (auto& [name, room] : rooms_)
-        for (const abi::TransportId id : room.publishers)
-            if (const Session* s = find(id))
-                for (const session::MediaLine& line : s->state.lines)
-                    for (const session::Layer& layer : line.layers)
-                        if (layer.source == event.source)
-                            return note(room,
-                                        "publisher stopped a " + std::string{session::kind_name(line.kind)} + " track");
-}
-
 void Engine::tick() {
     const std::int64_t now = environment_.now_ns();
     const std::vector<abi::TransportId> pending(pending_.begin(), pending_.end());
     for (const abi::TransportId id : pending)
         if (const auto found = sessions_.find(id); found != sessions_.end())
             handle(*found->second, found->second->peer.tick(now));
+    events_.flush(now);
 }
 
 void Engine::tick_slow() {
@@ -290,6 +270,7 @@ void Engine::tick_slow() {
         environment_.program.remove_blob(room.id);
         return true;
     });
+    keep_events();
     if (environment_.program.dirty()) apply();
 }
 

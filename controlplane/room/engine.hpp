@@ -29,6 +29,7 @@
 
 #include "controlplane/dpclient/client.hpp"
 #include "controlplane/room/admission.hpp"
+#include "controlplane/room/event_log.hpp"
 #include "controlplane/room/meters.hpp"
 #include "controlplane/room/room.hpp"
 #include "controlplane/session/ids.hpp"
@@ -88,11 +89,13 @@ public:
     // Data plane. on_adopt comes first and once; without it on_synced makes the certificate.
     void on_adopt(const dpclient::Dump& dump);
     void on_connected(const abi::HelloReply& hello, dpclient::ResyncKind kind);
+    void on_disconnected();
     void on_punt(const abi::PacketRecord& record, ByteView datagram);
     void on_path(const abi::EventPath& event);
     void on_source_bound(const abi::EventSourceBound& event);
     void on_silent(const abi::EventTransportSilent& event);
     void on_bye(const abi::EventBye& event);
+    void on_observation(const abi::EventObservation& event);
 
     // Time: flights and handshake ends, every 20 ms or so; cheap when nothing is due.
     void tick();
@@ -103,7 +106,7 @@ public:
 
     // Operators
     bool kick(abi::TransportId id, const std::string& reason);
-    void drain(bool on) noexcept { draining_ = on; }
+    void drain(bool on);
     [[nodiscard]] bool draining() const noexcept { return draining_; }
     void set_options(EngineOptions options) { options_ = std::move(options); }
 
@@ -112,11 +115,13 @@ public:
     [[nodiscard]] const Rooms& rooms() const noexcept { return rooms_; }
     [[nodiscard]] const session::Session* find(abi::TransportId id) const;
     [[nodiscard]] const Meters& meters() const noexcept { return meters_; }
+    [[nodiscard]] EventLog& events() noexcept { return events_; }
     [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
     [[nodiscard]] const dpclient::Client& client() const noexcept { return environment_.client; }
     [[nodiscard]] const dpclient::Program& program() const noexcept { return environment_.program; }
     [[nodiscard]] std::int64_t unix_ms() const { return environment_.unix_ms(); }
+    [[nodiscard]] std::int64_t now_ns() const { return environment_.now_ns(); }
     [[nodiscard]] std::string fingerprint() const;  // empty before the certificate is there
     // Empty: ready. Otherwise why not.
     [[nodiscard]] std::string not_ready() const;
@@ -141,8 +146,14 @@ private:
     void program_keys(const session::Session& s);
     void handle(session::Session& s, session::PeerResult result);
     void end(abi::TransportId id, const std::string& reason);
-    void note(Room& room, std::string text) { room.note(unix_ms(), std::move(text)); }
     void apply(dpclient::ApplyCallback done = {});
+
+    // engine_events.cpp
+    void note(Room& room, const std::string& text);
+    void note_node(const std::string& text);
+    void note_silence(const abi::EventTransportSilent& event);
+    void keep_events();
+    void adopt_events(const dpclient::Dump& dump);
 
     // engine_bind.cpp
     [[nodiscard]] std::vector<Published> published(const Room& room, abi::MediaKind kind) const;
@@ -168,6 +179,12 @@ private:
     std::set<abi::TransportId> pending_;    // not connected yet
     std::vector<abi::SourceId> keyframes_;  // to ask for after the next apply()
     bool draining_ = false;
+    EventLog events_;
+    std::deque<Event> node_events_;                      // the tail that is kept
+    std::uint64_t node_events_blob_ = 0;                 // its id; 0 = none yet
+    bool node_events_changed_ = false;                   // since they were kept last
+    std::set<std::string> rooms_with_events_;            // the same of rooms
+    std::map<abi::TransportId, std::int64_t> moved_ms_;  // when a session's path was noted last
 };
 
 }  // namespace sluice::room

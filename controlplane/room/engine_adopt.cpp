@@ -24,6 +24,7 @@ void Engine::on_adopt(const dpclient::Dump& dump) {
         if (is(blob, session::BlobKind::room)) adopt_room(blob);
     for (const dpclient::Blob& blob : dump.blobs)
         if (is(blob, session::BlobKind::session)) adopt_session(blob, dump);
+    adopt_events(dump);
     for (auto& [name, room] : rooms_) {
         restore_layers(room);
         bind(room);
@@ -58,6 +59,7 @@ void Engine::adopt_room(const dpclient::Blob& blob) {
         ++counters_.adopt_failed;
         return;
     }
+    for (const Event& event : room->events) events_.restore(event);
     note(*room, "the control plane restarted");
     std::string name = room->name;
     rooms_.emplace(std::move(name), std::move(*room));

@@ -10,15 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "controlplane/room/event_log.hpp"
 #include "controlplane/room/layer_choice.hpp"
 #include "dataplane/abi/types.hpp"
 
 namespace sluice::room {
-
-struct RoomEvent {
-    std::int64_t unix_ms = 0;
-    std::string text;
-};
 
 inline constexpr std::size_t max_room_events = 50;
 
@@ -28,14 +24,14 @@ struct Room {
     std::int64_t created_unix_ms = 0;
     std::vector<abi::TransportId> publishers;  // as they came, connected or not
     std::vector<abi::TransportId> viewers;
-    std::deque<RoomEvent> events;     // the oldest first
+    std::deque<Event> events;         // the oldest first; their tail survives this process
     std::int64_t empty_since_ns = 0;  // 0 = somebody is here
 
     // The chosen layer of each simulcast line, by its first layer's source.
     std::map<abi::SourceId, LayerChoice> layers;
 
-    void note(std::int64_t unix_ms, std::string text) {
-        events.push_back({unix_ms, std::move(text)});
+    void note(Event event) {
+        events.push_back(std::move(event));
         if (events.size() > max_room_events) events.pop_front();
     }
     void join(abi::TransportId id, bool publishes) { (publishes ? publishers : viewers).push_back(id); }

@@ -43,6 +43,9 @@ struct Life {
         client_options.retry = std::chrono::milliseconds(5);
         dpclient::ClientHandlers h;
         h.on_adopt = [this](const dpclient::Dump& dump) { engine->on_adopt(dump); };
+        h.on_connected = [this](const abi::HelloReply& hello, dpclient::ResyncKind kind) {
+            engine->on_connected(hello, kind);
+        };
         h.on_punt = [this](const abi::PacketRecord& r, ByteView d) { engine->on_punt(r, d); };
         h.on_path = [this](const abi::EventPath& e) { engine->on_path(e); };
         h.on_silent = [this](const abi::EventTransportSilent& e) { engine->on_silent(e); };
@@ -230,7 +233,7 @@ protected:
         return nullptr;
     }
     bool noted(const std::string& text, const std::string& room = "r") {
-        for (const RoomEvent& e : engine().rooms().at(room).events)
+        for (const Event& e : engine().rooms().at(room).events)
             if (e.text.find(text) != std::string::npos) return true;
         return false;
     }

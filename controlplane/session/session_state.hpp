@@ -42,7 +42,7 @@ struct SessionState {
 };
 
 // Kinds of blobs that this control plane keeps in the data plane. The id of a session's blob is that of its transport.
-enum class BlobKind : std::uint16_t { certificate = 1, session = 2, room = 3 };
+enum class BlobKind : std::uint16_t { certificate = 1, session = 2, room = 3, node_events = 4 };
 
 // Raised only when readers of the version before could no longer use the blob: a new key is no new version, since a reader
 // keeps the keys that it does not know. So this and the next control plane adopt each other's sessions.
