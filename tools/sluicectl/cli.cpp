@@ -6,11 +6,15 @@
 
 #include "config/load.hpp"
 #include "controlplane/core/clock.hpp"
+#include "dataplane/abi/capture_ring.hpp"
+#include "tools/sluicectl/capture.hpp"
 #include "tools/sluicectl/data_plane.hpp"
+#include "tools/sluicectl/event_feed.hpp"
 #include "tools/sluicectl/format.hpp"
 #include "tools/sluicectl/observed.hpp"
 #include "tools/sluicectl/table.hpp"
 #include "tools/sluicectl/top.hpp"
+#include "tools/sluicectl/trace.hpp"
 #include "tools/sluicectl/verbs.hpp"
 
 namespace sluice::ctl {
@@ -21,8 +25,8 @@ constexpr const char* footer =
     "unreachable.\n"
     "status ends with the code of the plane that is down, or with 1 if a thread of the data plane is stalled, after it has "
     "shown what it knows.\n"
-    "workers, ports, drops, memory, top and `show leg` need the data plane only; `show transport` makes do with either "
-    "plane.\n"
+    "workers, ports, drops, memory, top, capture, trace and `show leg` need the data plane only; `show transport` and "
+    "`events --follow` make do with either plane.\n"
     "With --json, stdout is one line: {\"version\":1, \"command\", \"unix_ms\", \"exit_code\", \"error\", \"data_plane\",\n"
     "\"control_plane\", \"data\"}; ids are hexadecimal strings.";
 
@@ -31,8 +35,11 @@ struct Line {
     std::string config_file, control_socket, admin_socket;
     double interval = 1, patience = 2;
     bool json = false;
-    bool all = false, stages = false, once = false, plain = false, off = false;
+    bool all = false, stages = false, once = false, plain = false, off = false, follow = false;
     std::string id, room, file, ttl = "6h";
+    std::vector<std::string> subject;  // of trace
+    double seconds = 0;
+    CaptureRequest capture;
     TokenRequest token;
 
     std::string command;
@@ -67,9 +74,6 @@ void add_control_plane_verbs(CLI::App& app, Line& line, const AddVerb& add) {
     add(*show, "leg", "one stream to one viewer", [&](const Settings& s) { return show_leg(s, line.id); })
         ->add_option("ID", line.id)
         ->required();
-    add(app, "events", "what happened lately", [&](const Settings& s) {
-        return events(s, line.room);
-    })->add_option("--room", line.room, "only in this room");
     CLI::App* kicking =
         add(app, "kick", "end a session, or all of a room", [&](const Settings& s) { return kick(s, line.id, line.room); });
     auto* whom = kicking->add_option_group("whom")->require_option(1);
@@ -78,6 +82,47 @@ void add_control_plane_verbs(CLI::App& app, Line& line, const AddVerb& add) {
     add(app, "drain", "refuse new sessions, let the others go on", [&](const Settings& s) {
         return drain(s, line.off);
     })->add_flag("--off", line.off, "take new sessions again");
+}
+
+// Those that run on: they write as they go, beside what they hand back.
+void add_live_verbs(CLI::App& app, Line& line, const AddVerb& add, std::ostream& out, std::ostream& err,
+                    const Terminal& terminal) {
+    CLI::App* capturing = add(app, "capture", "frames of the workers as pcapng, for tshark", [&](const Settings& s) {
+        if (line.capture.file == "-" && line.json)
+            return Outcome::failed(Exit::usage, "--json and the capture cannot both go to stdout: give --write FILE");
+        if (line.capture.file == "-" && terminal.is_terminal)
+            return Outcome::failed(Exit::usage, "pcapng is no text: give --write FILE, or a pipe");
+        line.capture.seconds = line.seconds;
+        return capture(s, line.capture, out, line.json ? nullptr : &err);
+    });
+    capturing->add_option("--transport", line.capture.transports, "only of this transport; may be repeated")
+        ->take_all()
+        ->allow_extra_args(false);
+    capturing->add_option("--room", line.capture.room, "only of the transports that are in this room now")
+        ->excludes("--transport");
+    capturing->add_option("--worker", line.capture.worker, "only of this worker");
+    capturing->add_option("--count", line.capture.count, "end after so many frames");
+    capturing->add_option("--seconds", line.seconds, "end after that time")->check(CLI::Range(0.0, 86'400.0));
+    capturing->add_option("--snaplen", line.capture.snaplen, "bytes kept of a frame; default: all")
+        ->check(CLI::Range(16u, static_cast<unsigned>(abi::max_captured)));
+    capturing->add_option("--write,-w", line.capture.file, "the file; -: stdout")->capture_default_str();
+    capturing->add_flag(
+        "--plaintext", line.capture.plaintext,
+        "media in the clear: RTP and RTCP as opened, and before they are sealed; the data plane logs who asked");
+    CLI::App* tracing = add(app, "trace", "what happens to one transport, live", [&](const Settings& s) {
+        if (line.subject.size() == 2 && line.subject[0] != "transport")
+            return Outcome::failed(Exit::usage, "trace takes a transport: trace [transport] ID");
+        return trace(s, {line.subject.back(), line.seconds, line.json}, out, line.json ? nullptr : &err);
+    });
+    tracing->add_option("[transport] ID", line.subject, "id of the transport")->required()->expected(1, 2);
+    tracing->add_option("--seconds", line.seconds, "end after that time")->check(CLI::Range(0.0, 86'400.0));
+    CLI::App* happening = add(app, "events", "what happened lately", [&](const Settings& s) {
+        return line.follow ? follow_events(s, {line.room, line.seconds, line.json}, out, line.json ? nullptr : &err)
+                           : events(s, line.room);
+    });
+    happening->add_option("--room", line.room, "only in this room");
+    happening->add_flag("--follow,-f", line.follow, "go on with what happens; also while either plane restarts");
+    happening->add_option("--seconds", line.seconds, "end after that time, with --follow")->check(CLI::Range(0.0, 86'400.0));
 }
 
 void add_other_verbs(CLI::App& app, Line& line, const AddVerb& add) {
@@ -182,6 +227,7 @@ int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err
     watching->add_flag("--once", line.once, "one frame as text (or JSON), then end");
     watching->add_flag("--plain", line.plain, "escape sequences instead of ncurses");
     add_control_plane_verbs(app, line, add);
+    add_live_verbs(app, line, add, out, err, terminal);
     add_other_verbs(app, line, add);
 
     std::ranges::reverse(arguments);  // as CLI11 takes them

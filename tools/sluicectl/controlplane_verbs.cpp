@@ -1,7 +1,3 @@
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "tools/sluicectl/format.hpp"
 #include "tools/sluicectl/json_text.hpp"
 #include "tools/sluicectl/observed.hpp"
@@ -102,34 +98,13 @@ Outcome show_room(const Settings& settings, const std::string& name) {
 }
 
 Outcome events(const Settings& settings, const std::string& only) {
-    std::vector<std::string> names{only};
-    if (only.empty()) {
-        names.clear();
-        const auto list = ask(settings, "GET", "/v1/rooms");
-        if (!list) return failed(list.error());
-        for (const auto* room : objects_of(*list, "rooms")) names.push_back(text_of(*room, "room"));
-    }
-    struct Event {
-        std::int64_t unix_ms;
-        std::size_t order;  // of one moment, as the control plane told them
-        std::string room, text;
-    };
-    std::vector<Event> all;
-    for (const std::string& name : names) {
-        const auto room = ask(settings, "GET", "/v1/rooms/" + escape(name));
-        if (!room && room.error().status == 404 && only.empty()) continue;  // it ended in the meantime
-        if (!room) return failed(room.error());
-        for (const auto* event : objects_of(*room, "events"))
-            all.push_back({integer_of(*event, "time"), all.size(), name, text_of(*event, "text")});
-    }
-    std::ranges::sort(all, {}, [](const Event& e) { return std::pair(e.unix_ms, e.order); });
+    auto list = ask(settings, "GET", only.empty() ? "/v1/events" : "/v1/events?room=" + escape(only));
+    if (!list) return failed(list.error());
     Table table({{"TIME"}, {"ROOM"}, {"EVENT"}});
-    json::array out;
-    for (const Event& e : all) {
-        table.add({utc_time(e.unix_ms), e.room, e.text});
-        out.push_back(json::object{{"unix_ms", e.unix_ms}, {"room", e.room}, {"text", e.text}});
-    }
-    return answered({{"events", std::move(out)}}, table.empty() ? "no events\n" : table.to_string(settings.width));
+    for (const auto* event : objects_of(*list, "events"))
+        table.add({time_of(*event, "unix_ms"), text_of(*event, "room"), text_of(*event, "text")});
+    std::string text = table.empty() ? "no events\n" : table.to_string(settings.width);
+    return answered(std::move(*list), std::move(text));
 }
 
 Outcome kick(const Settings& settings, const std::string& transport, const std::string& room) {

@@ -158,7 +158,8 @@ json::object counters_json(const abi::TransportSlot& t) {
             {"rtt_us", t.rtt_us},
             {"path_switches", t.path_switches},
             {"worker", t.worker},
-            {"last_rx_unix_ms", t.last_rx_unix_ns / 1'000'000}};
+            {"last_rx_unix_ms", t.last_rx_unix_ns / 1'000'000},
+            {"srtcp_reserved", t.srtcp_reserved.load(std::memory_order_relaxed)}};
 }
 
 json::object counters_json(const abi::LegSlot& l) {
@@ -174,7 +175,9 @@ json::object counters_json(const abi::LegSlot& l) {
             {"jitter", l.jitter},
             {"rtt_us", l.rtt_us},
             {"remb_bps", l.remb_bps},
-            {"last_unix_ms", l.last_unix_ns / 1'000'000}};
+            {"last_unix_ms", l.last_unix_ns / 1'000'000},
+            {"rtp_reserved", l.rtp_reserved.load(std::memory_order_relaxed)},
+            {"rtx_reserved", l.rtx_reserved.load(std::memory_order_relaxed)}};
 }
 
 View workers_view(const Snapshot& now, const Rates& rates, const ViewOptions& options) {
