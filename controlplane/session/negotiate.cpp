@@ -115,7 +115,7 @@ std::expected<Negotiation, Refused> negotiate(std::string_view offer_sdp, const 
     if (auto applied = session.apply_offer(std::move(*offer)); !applied) return std::unexpected(refuse(applied.error()));
 
     const sdp::AnswerPolicy policy = input.role == Role::publisher
-                                         ? sdp::AnswerPolicy::publisher()
+                                         ? sdp::AnswerPolicy::publisher(true)
                                          : sdp::AnswerPolicy::viewer(streams_for(*session.pending_offer(), input, random));
     auto answer = session.create_answer(policy);
     if (!answer) return std::unexpected(refuse(answer.error()));

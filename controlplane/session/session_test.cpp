@@ -168,6 +168,44 @@ TEST(Specs, ALegFollowsOnlyWhatItsViewerTakes) {
     EXPECT_EQ(leg.source, before.source);
 }
 
+// Which payload types a viewer is sent for Opus and for RED.
+TEST(Specs, RedGoesAsItIsToWhoTakesItAndAsItsPrimaryBlockToOthers) {
+    const SessionState camera = state_of(Role::publisher, golden("chromium156-single-send.sdp"));
+    const SessionState viewer = state_of(Role::viewer, golden("chromium156-recvonly.sdp"));
+    const MediaLine& sent = camera.lines.at(0);
+    ASSERT_EQ(sent.codecs.size(), 2u);
+    EXPECT_TRUE(sent.codecs[0].is("opus")) << "the offer's order: a browser sends RED only where that stands first";
+    ASSERT_TRUE(sent.codecs[1].is("red"));
+    EXPECT_EQ(source_specs(camera).front().payloads[1].codec, abi::CodecId::red);
+
+    MediaLine watching = viewer.lines.at(0);
+    abi::LegSpec leg = leg_spec(viewer, watching);
+    ASSERT_TRUE(follow(leg, watching, sent, sent.layers.front().source));
+    EXPECT_EQ(leg.payloads[0].payload_type, 111);
+    EXPECT_EQ(leg.payloads[1].payload_type, 63);
+    EXPECT_EQ(leg.flags & abi::leg_strip_red, 0);
+
+    // The blocks say 111, which means nothing to this viewer.
+    MediaLine other_type = watching;
+    for (sdp::Codec& c : other_type.codecs)
+        if (c.is("opus")) c.pt = 109;
+    ASSERT_TRUE(follow(leg, other_type, sent, abi::SourceId{7}));
+    EXPECT_EQ(leg.payloads[0].payload_type, 109);
+    EXPECT_EQ(leg.payloads[1].payload_type, 109);
+    EXPECT_NE(leg.flags & abi::leg_strip_red, 0);
+
+    std::erase_if(watching.codecs, [](const sdp::Codec& c) { return c.is("red"); });
+    ASSERT_TRUE(follow(leg, watching, sent, abi::SourceId{8}));
+    EXPECT_EQ(leg.payloads[1].payload_type, 111);
+    EXPECT_NE(leg.flags & abi::leg_strip_red, 0);
+
+    // The flag goes with the source that needed it.
+    MediaLine plain = sent;
+    std::erase_if(plain.codecs, [](const sdp::Codec& c) { return c.is("red"); });
+    ASSERT_TRUE(follow(leg, watching, plain, abi::SourceId{9}));
+    EXPECT_EQ(leg.flags & abi::leg_strip_red, 0);
+}
+
 TEST(Specs, CredentialsMustFitTheDataPlane) {
     abi::IceCredentials out;
     EXPECT_TRUE(set_credentials(out, {"abcdefgh", "abcdefghijklmnopqrstuvwx"}));

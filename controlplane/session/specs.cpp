@@ -95,12 +95,40 @@ abi::LegSpec leg_spec(const SessionState& state, const MediaLine& line) {
     return spec;
 }
 
+namespace {
+
+const sdp::Codec* first_opus(const std::vector<sdp::Codec>& codecs) {
+    const auto found = std::ranges::find_if(codecs, [](const sdp::Codec& c) { return c.is("opus"); });
+    return found == codecs.end() ? nullptr : &*found;
+}
+
+// The viewer's RED, if it can be sent the publisher's as it is: the blocks name payload types, and nobody rewrites them.
+const sdp::Codec* red_receiver(const MediaLine& viewer, const sdp::Codec& published_opus) {
+    for (const sdp::Codec& c : viewer.codecs)
+        if (sdp::is_red_of(c, published_opus.pt))
+            for (const sdp::Codec& own : viewer.codecs)
+                if (own.pt == published_opus.pt && sdp::same_format(own, published_opus)) return &c;
+    return nullptr;
+}
+
+}  // namespace
+
 bool follow(abi::LegSpec& leg, const MediaLine& viewer, const MediaLine& published, abi::SourceId source) {
+    std::uint16_t flags = leg.flags & static_cast<std::uint16_t>(~abi::leg_strip_red);
+    const sdp::Codec* opus = first_opus(published.codecs);
     std::array<abi::LegPayload, abi::max_payloads> payloads{};
     std::uint32_t clock_rate = 0;
     const std::size_t count = std::min(published.codecs.size(), abi::max_payloads);
     for (std::size_t i = 0; i < count; ++i) {
-        const sdp::Codec* receiver = sdp::find_receiver(viewer.codecs, published.codecs[i]);
+        const bool red = published.codecs[i].is("red");
+        if (red && opus == nullptr) continue;
+        const sdp::Codec* receiver =
+            red ? red_receiver(viewer, *opus) : sdp::find_receiver(viewer.codecs, published.codecs[i]);
+        if (red && receiver == nullptr) {
+            // Without RED a viewer gets the primary block, which is a packet of Opus.
+            receiver = sdp::find_receiver(viewer.codecs, *opus);
+            flags |= abi::leg_strip_red;
+        }
         if (receiver == nullptr) continue;
         payloads[i].payload_type = receiver->pt;
         if (leg.rtx_ssrc != 0) payloads[i].rtx_payload_type = receiver->rtx_pt.value_or(0xff);
@@ -108,6 +136,7 @@ bool follow(abi::LegSpec& leg, const MediaLine& viewer, const MediaLine& publish
     }
     if (clock_rate == 0) return false;
     leg.source = source;
+    leg.flags = flags;
     leg.payloads = payloads;
     leg.clock_rate = clock_rate;
     return true;

@@ -59,7 +59,8 @@
     X(overload_shed,           notice, "shed by the overload ladder") \
     X(host_limited,            notice, "frame for the host port over its rate") \
     X(host_ring_full,          notice, "the kernel does not take frames of the host port") \
-    X(host_not_for_us,         normal, "frame to another station's MAC, not for the host port either")
+    X(host_not_for_us,         normal, "frame to another station's MAC, not for the host port either") \
+    X(red_malformed,           notice, "RED payload without a primary block of the negotiated codec (RFC 2198)")
 // clang-format on
 
 namespace sluice::abi {

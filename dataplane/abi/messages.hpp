@@ -204,6 +204,7 @@ struct LegPayload {
 
 enum LegFlags : std::uint16_t {
     leg_paused = 1,
+    leg_strip_red = 2,  // this viewer takes no RED: it is sent the primary block alone, as the payload type given for RED
 };
 
 struct LegSpec {

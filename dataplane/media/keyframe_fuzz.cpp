@@ -4,6 +4,7 @@
 
 #include "dataplane/media/frame_info.hpp"
 #include "dataplane/media/header_extensions.hpp"
+#include "dataplane/media/red.hpp"
 
 namespace media = sluice::media;
 
@@ -21,6 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (d->size > payload.size() || d->tid_keyidx_offset >= d->size || d->picture_id_offset >= d->size) std::abort();
     }
     if (const auto d = media::parse_vp9_descriptor(payload); d && d->size > payload.size()) std::abort();
+    if (const auto primary = media::find_red_primary(payload)) {
+        if (primary->offset == 0 || primary->offset >= payload.size() || primary->payload_type > 127) std::abort();
+    }
     (void)media::parse_audio_level(payload);
     return 0;
 }

@@ -22,6 +22,7 @@ struct alignas(64) LegHot {
     bool awaiting_keyframe = false;
     bool switching = true;  // the next packet is the first of its source for this leg
     bool paused = false;
+    bool strip_red = false;
     std::array<abi::LegPayload, abi::max_payloads> payloads{};
     std::uint64_t packets = 0;
     std::uint64_t octets = 0;  // payload only, as SR counts them

@@ -31,6 +31,7 @@ struct MediaPacket {
     bool marker;
     bool keyframe_start;
     bool frame_start;
+    std::uint16_t primary_offset;  // of RED: into the payload, where the primary block begins; 0 = the payload is no RED
     struct Element {
         std::uint16_t offset;  // into `data`; 0 = absent
         std::uint8_t length;

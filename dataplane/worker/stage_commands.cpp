@@ -198,11 +198,13 @@ void Worker::remove_source(table::Source& s) noexcept {
 void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept {
     const auto mid_length = spec.mid_length < abi::max_mid ? spec.mid_length : static_cast<std::uint8_t>(abi::max_mid);
     if (leg.hot.ssrc != spec.ssrc || leg.hot.payloads != spec.payloads || leg.extensions != spec.tx_extensions ||
-        leg.mid != spec.mid || leg.mid_length != mid_length) {
+        leg.mid != spec.mid || leg.mid_length != mid_length ||
+        leg.hot.strip_red != ((spec.flags & abi::leg_strip_red) != 0)) {
         leg.header_since_index = leg.hot.rewriter.next_index();
     }
     leg.hot.ssrc = spec.ssrc;
     leg.hot.paused = (spec.flags & abi::leg_paused) != 0;
+    leg.hot.strip_red = (spec.flags & abi::leg_strip_red) != 0;
     leg.hot.payloads = spec.payloads;
     leg.rtx_ssrc = spec.rtx_ssrc;
     leg.clock_rate = spec.clock_rate;

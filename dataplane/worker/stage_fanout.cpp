@@ -16,6 +16,12 @@ constexpr Extension forwarded[] = {Extension::audio_level,      Extension::depen
                                    Extension::abs_capture_time, Extension::video_orientation,
                                    Extension::playout_delay,    Extension::video_layers_allocation};
 
+// What this leg is sent of the packet.
+ByteView payload_for(const table::LegHot& leg, const table::MediaPacket& packet) noexcept {
+    const std::uint16_t from = leg.strip_red ? packet.primary_offset : std::uint16_t{0};
+    return {packet.payload() + from, static_cast<std::size_t>(packet.payload_length - from)};
+}
+
 }  // namespace
 
 std::size_t Worker::write_header(const table::Leg& leg, const table::MediaPacket& packet, std::uint8_t payload_type,
@@ -66,9 +72,10 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
         return false;
     }
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + path.path.header_length();
+    const ByteView payload = payload_for(hot, packet);
     const std::size_t header =
         write_header(leg, packet, payload_type, static_cast<std::uint16_t>(out->index), out->ts, hot.ssrc, rtp);
-    if (header + packet.payload_length + srtp::rtp_overhead(hot.transport->suite) > path.max_payload) {
+    if (header + payload.size() + srtp::rtp_overhead(hot.transport->suite) > path.max_payload) {
         drop(*hot.transport, DropReason::tx_over_mtu);
         return false;
     }
@@ -78,8 +85,14 @@ bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf
     }
     leg.counters->last_timestamp = out->ts;
     leg.counters->last_unix_ns = unix_ns();
-    job = {path.tx,  rtp, static_cast<std::uint16_t>(header), packet.payload_length, packet.payload(), out->index,
-           hot.ssrc, 0};
+    job = {path.tx,
+           rtp,
+           static_cast<std::uint16_t>(header),
+           static_cast<std::uint16_t>(payload.size()),
+           payload.data(),
+           out->index,
+           hot.ssrc,
+           0};
     return true;
 }
 
@@ -172,7 +185,8 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
         trace(t.id, abi::TraceKind::nack_missed, id, {leg.hot.ssrc, sequence});
         return drop(t, DropReason::nack_not_in_history);
     }
-    if (!leg.rtx_budget.take(now_ns_, packet->payload_length)) return drop(t, DropReason::nack_limited);
+    const ByteView original = payload_for(leg.hot, *packet);
+    if (!leg.rtx_budget.take(now_ns_, original.size())) return drop(t, DropReason::nack_limited);
     rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
     if (mbuf == nullptr) return drop(t, DropReason::tx_pool_empty);
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();
@@ -182,9 +196,9 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
     job.dst = rtp;
     if (as_rtx) {
         store(rtx_payload_.data(), be16(sequence));
-        std::memcpy(rtx_payload_.data() + 2, packet->payload(), packet->payload_length);
+        std::memcpy(rtx_payload_.data() + 2, original.data(), original.size());
         job.payload = rtx_payload_.data();
-        job.payload_len = static_cast<std::uint16_t>(packet->payload_length + 2);
+        job.payload_len = static_cast<std::uint16_t>(original.size() + 2);
         job.index = leg.rtx_index++;
         job.ssrc = leg.rtx_ssrc;
         if (job.index >= leg.rtx_reserved) {
@@ -192,8 +206,8 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
             leg.counters->rtx_reserved.store(leg.rtx_reserved, std::memory_order_release);
         }
     } else {
-        job.payload = packet->payload();
-        job.payload_len = packet->payload_length;
+        job.payload = original.data();
+        job.payload_len = static_cast<std::uint16_t>(original.size());
         job.index = origin->index;
         job.ssrc = leg.hot.ssrc;
     }

@@ -1,6 +1,7 @@
 // SRTP from publishers: look-up, replay check, open, parse once, publish to the views.
 
 #include "dataplane/media/frame_info.hpp"
+#include "dataplane/media/red.hpp"
 #include "dataplane/worker/worker.hpp"
 
 namespace sluice::worker {
@@ -176,8 +177,25 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
                                    static_cast<std::uint8_t>(value.size()), 0};
         }
     });
+    if (!find_primary(s, *packet)) {
+        release(packet);
+        return drop(DropReason::red_malformed);
+    }
     describe(s, *packet);
     publish(s, packet);
+}
+
+// Where the primary block of a RED packet begins. False if there is none, or one of a codec that the viewers who take no RED
+// could not be sent under the payload type that they were promised.
+bool Worker::find_primary(const table::Source& s, table::MediaPacket& packet) noexcept {
+    packet.primary_offset = 0;
+    if (s.spec.payloads[packet.payload_index].codec != abi::CodecId::red) return true;
+    const auto primary = media::find_red_primary({packet.payload(), packet.payload_length});
+    if (!primary) return false;
+    const std::uint8_t index = s.payload_index(primary->payload_type);
+    if (index == abi::max_payloads || s.spec.payloads[index].codec != abi::CodecId::opus) return false;
+    packet.primary_offset = primary->offset;
+    return true;
 }
 
 void Worker::ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const Datagram& datagram) noexcept {

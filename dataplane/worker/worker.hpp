@@ -149,6 +149,7 @@ private:
     void ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const Datagram& datagram) noexcept;
     void publish(table::Source& s, table::MediaPacket* packet) noexcept;
     [[nodiscard]] table::Transport::Binding* bind_ssrc(table::Transport& t, const wire::RtpView& rtp) noexcept;
+    bool find_primary(const table::Source& s, table::MediaPacket& packet) noexcept;
     void describe(table::Source& s, table::MediaPacket& packet) noexcept;
     // stage_rtcp.cpp
     void stage_rtcp(const Datagram& datagram) noexcept;
