@@ -5,6 +5,7 @@
 #include <openssl/ec.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -33,7 +34,14 @@ bool take_part(ByteView& in, ByteView& part) {
     return true;
 }
 
-bool fill(X509* x509, EVP_PKEY* key, std::int64_t now_unix) {
+constexpr std::int64_t day = 86'400;
+
+std::int64_t unix_of(const ASN1_TIME* time) {
+    std::tm broken_down{};
+    return ASN1_TIME_to_tm(time, &broken_down) == 1 ? timegm(&broken_down) : 0;
+}
+
+bool fill(X509* x509, EVP_PKEY* key, std::int64_t now_unix, std::uint32_t days) {
     // 127 bits: positive, and unlike any other of ours.
     std::uint8_t serial[16];
     if (RAND_bytes(serial, sizeof serial) != 1) return false;
@@ -48,7 +56,8 @@ bool fill(X509* x509, EVP_PKEY* key, std::int64_t now_unix) {
     // The name that browsers use too, so that it tells nothing.
     const auto* common_name = reinterpret_cast<const unsigned char*>("WebRTC");
     return X509_set_version(x509, 2) == 1 && X509_time_adj_ex(X509_getm_notBefore(x509), -1, 0, &now) != nullptr &&
-           X509_time_adj_ex(X509_getm_notAfter(x509), 365, 0, &now) != nullptr && X509_set_pubkey(x509, key) == 1 &&
+           X509_time_adj_ex(X509_getm_notAfter(x509), static_cast<int>(days), 0, &now) != nullptr &&
+           X509_set_pubkey(x509, key) == 1 &&
            X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name, -1, -1, 0) == 1 &&
            X509_set_issuer_name(x509, name) == 1 && X509_sign(x509, key, EVP_sha256()) > 0;
 }
@@ -58,10 +67,10 @@ bool fill(X509* x509, EVP_PKEY* key, std::int64_t now_unix) {
 Certificate::Certificate(std::shared_ptr<x509_st> x509, std::shared_ptr<evp_pkey_st> key)
     : x509_(std::move(x509)), key_(std::move(key)) {}
 
-std::expected<Certificate, Error> Certificate::generate(std::int64_t now_unix) {
+std::expected<Certificate, Error> Certificate::generate(std::int64_t now_unix, std::uint32_t days) {
     std::shared_ptr<EVP_PKEY> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
     std::shared_ptr<X509> x509(X509_new(), X509_free);
-    if (!key || !x509 || !fill(x509.get(), key.get(), now_unix))
+    if (!key || !x509 || !fill(x509.get(), key.get(), now_unix, days))
         return std::unexpected(Error{"cannot make a DTLS certificate: " + take_openssl_error()});
     return Certificate(std::move(x509), std::move(key));
 }
@@ -74,9 +83,16 @@ std::string Certificate::fingerprint_sha256() const {
 }
 
 std::int64_t Certificate::not_after_unix() const {
-    std::tm end{};
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(x509_.get()), &end) != 1) return 0;
-    return timegm(&end);
+    return unix_of(X509_get0_notAfter(x509_.get()));
+}
+
+std::int64_t Certificate::made_unix() const {
+    return unix_of(X509_get0_notBefore(x509_.get())) + day;
+}
+
+bool Certificate::due(std::int64_t now_unix, std::uint32_t days) const {
+    const std::int64_t lifetime = std::min(not_after_unix() - made_unix(), std::int64_t{days} * day);
+    return now_unix >= made_unix() + lifetime * 9 / 10;
 }
 
 std::vector<std::uint8_t> Certificate::serialize() const {

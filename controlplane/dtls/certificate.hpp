@@ -20,13 +20,16 @@ namespace sluice::dtls {
 // Immutable and cheap to copy; any thread.
 class Certificate {
 public:
-    // Valid from a day before `now_unix` (seconds; clocks differ) for a year.
-    [[nodiscard]] static std::expected<Certificate, Error> generate(std::int64_t now_unix);
+    // Valid from a day before `now_unix` (seconds; clocks differ) until `days` after it.
+    [[nodiscard]] static std::expected<Certificate, Error> generate(std::int64_t now_unix, std::uint32_t days = 365);
 
     // "AB:CD:...", 32 bytes, as in `a=fingerprint:sha-256`.
     [[nodiscard]] std::string fingerprint_sha256() const;
-    // End of validity, seconds since the epoch: when to make another for new sessions.
+    // Seconds since the epoch: the end of validity, and when generate() made it.
     [[nodiscard]] std::int64_t not_after_unix() const;
+    [[nodiscard]] std::int64_t made_unix() const;
+    // Whether new sessions should be given another: nine tenths of `days`, or of its own lifetime, are over.
+    [[nodiscard]] bool due(std::int64_t now_unix, std::uint32_t days) const;
 
     // Version, then length-prefixed DER certificate and PKCS#8 key.
     [[nodiscard]] std::vector<std::uint8_t> serialize() const;

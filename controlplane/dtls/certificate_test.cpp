@@ -29,6 +29,26 @@ TEST(Certificate, IsValidForAYearFromTheGivenTime) {
     EXPECT_EQ(test::make_certificate().not_after_unix(), test::now_unix + 365 * 86'400);
 }
 
+TEST(Certificate, IsValidForAsLongAsItIsAskedToBe) {
+    const auto certificate = Certificate::generate(test::now_unix, 10);
+    ASSERT_TRUE(certificate);
+    EXPECT_EQ(certificate->made_unix(), test::now_unix);
+    EXPECT_EQ(certificate->not_after_unix(), test::now_unix + 10 * 86'400);
+}
+
+TEST(Certificate, IsDueForAnotherAfterNineTenthsOfItsLife) {
+    constexpr std::int64_t day = 86'400;
+    const auto certificate = Certificate::generate(test::now_unix, 100);
+    ASSERT_TRUE(certificate);
+    EXPECT_FALSE(certificate->due(test::now_unix, 100));
+    EXPECT_FALSE(certificate->due(test::now_unix + 90 * day - 1, 100));
+    EXPECT_TRUE(certificate->due(test::now_unix + 90 * day, 100));
+    // A shorter lifetime that is configured later counts at once; a longer one cannot lengthen it.
+    EXPECT_TRUE(certificate->due(test::now_unix + 9 * day, 10));
+    EXPECT_FALSE(certificate->due(test::now_unix + 9 * day - 1, 10));
+    EXPECT_TRUE(certificate->due(test::now_unix + 90 * day, 3650));
+}
+
 TEST(Certificate, FitsABlobOfTheDataPlane) {
     EXPECT_LT(test::make_certificate().serialize().size(), 1024u);
 }

@@ -17,10 +17,6 @@ Engine::Engine(EngineEnvironment environment, EngineOptions options)
 
 Engine::~Engine() = default;
 
-std::string Engine::fingerprint() const {
-    return dtls_ ? dtls_->certificate().fingerprint_sha256() : std::string{};
-}
-
 std::string Engine::not_ready() const {
     if (!environment_.client.connected()) return "not connected to the data plane";
     if (!environment_.client.synced()) return "synchronising with the data plane";
@@ -36,28 +32,6 @@ const Session* Engine::find(abi::TransportId id) const {
 Session* Engine::by_resource(std::string_view resource) {
     const auto found = by_resource_.find(resource);
     return found == by_resource_.end() ? nullptr : sessions_.at(found->second).get();
-}
-
-bool Engine::ensure_certificate() {
-    if (dtls_) return true;
-    auto certificate = dtls::Certificate::generate(unix_ms() / 1000);
-    if (!certificate) {
-        core::log("engine").critical("no DTLS certificate: {}", certificate.error().message);
-        return false;
-    }
-    dpclient::Blob blob{.id = session::random_u64(environment_.random),
-                        .owner = 0,
-                        .kind = static_cast<std::uint16_t>(session::BlobKind::certificate),
-                        .version = 1,
-                        .bytes = certificate->serialize()};
-    auto context = dtls::Context::create(std::move(*certificate), options_.dtls);
-    if (!context) {
-        core::log("engine").critical("no DTLS context: {}", context.error().message);
-        return false;
-    }
-    dtls_.emplace(std::move(*context));
-    environment_.program.upsert(std::move(blob));
-    return true;
 }
 
 std::vector<Endpoint> Engine::addresses(std::uint16_t worker) const {
@@ -245,6 +219,7 @@ void Engine::tick() {
 
 void Engine::tick_slow() {
     const std::int64_t now = environment_.now_ns();
+    renew_certificate();
     const dpclient::SegmentView* segment = environment_.client.segment();
     for (auto& [name, room] : rooms_) {
         bool changed = false;

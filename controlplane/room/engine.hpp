@@ -47,6 +47,8 @@ struct EngineOptions {
     std::vector<IpAddress> public_addresses;
     dtls::ContextOptions dtls;
     std::size_t dtls_mtu = 1200;
+    std::uint32_t certificate_days = 365;
+    std::string node_id, node_region;  // for status and metrics
 };
 
 struct EngineEnvironment {
@@ -108,7 +110,8 @@ public:
     bool kick(abi::TransportId id, const std::string& reason);
     void drain(bool on);
     [[nodiscard]] bool draining() const noexcept { return draining_; }
-    void set_options(EngineOptions options) { options_ = std::move(options); }
+    // What new sessions get from now on; those that are here keep theirs.
+    void set_options(EngineOptions options);
 
     // Views
     [[nodiscard]] const Sessions& sessions() const noexcept { return sessions_; }
@@ -134,8 +137,21 @@ private:
         const session::MediaLine* line;
     };
 
-    // engine.cpp
+    // What new handshakes are made with, and the blob that keeps it. A certificate that is replaced stays until no
+    // handshake needs it any more.
+    struct Identity {
+        dtls::Context context;
+        std::uint64_t blob = 0;
+    };
+
+    // engine_certificate.cpp
     bool ensure_certificate();
+    bool make_certificate();
+    void renew_certificate();
+    void adopt_certificates(const dpclient::Dump& dump);
+    [[nodiscard]] dtls::Context& identity_of(const session::SessionState& state);
+
+    // engine.cpp
     [[nodiscard]] session::Session* by_resource(std::string_view resource);
     [[nodiscard]] std::vector<Endpoint> addresses(std::uint16_t worker) const;
     [[nodiscard]] std::uint16_t least_loaded_worker() const;
@@ -163,14 +179,13 @@ private:
                    const std::vector<Published>& candidates, std::size_t rank);
 
     // engine_adopt.cpp
-    void adopt_certificate(const dpclient::Dump& dump);
     void adopt_session(const dpclient::Blob& blob, const dpclient::Dump& dump);
     void adopt_room(const dpclient::Blob& blob);
     void restore_layers(Room& room);
 
     EngineEnvironment environment_;
     EngineOptions options_;
-    std::optional<dtls::Context> dtls_;
+    std::optional<Identity> dtls_, previous_dtls_;
     Sessions sessions_;
     std::map<std::string, abi::TransportId, std::less<>> by_resource_;
     Rooms rooms_;

@@ -1,4 +1,4 @@
-// After a restart of this process: sessions, rooms and the certificate out of what the data plane kept.
+// After a restart of this process: sessions and rooms out of what the data plane kept.
 #include "controlplane/core/log.hpp"
 #include "controlplane/room/engine.hpp"
 #include "controlplane/room/room_blob.hpp"
@@ -18,7 +18,7 @@ bool is(const dpclient::Blob& blob, session::BlobKind kind) {
 void Engine::on_adopt(const dpclient::Dump& dump) {
     // Blobs and objects of another version stay as they are: a transport that nobody knows ends by its silence.
     environment_.program.adopt(dump);
-    adopt_certificate(dump);
+    adopt_certificates(dump);
     if (!ensure_certificate()) return;
     for (const dpclient::Blob& blob : dump.blobs)
         if (is(blob, session::BlobKind::room)) adopt_room(blob);
@@ -33,23 +33,6 @@ void Engine::on_adopt(const dpclient::Dump& dump) {
     if (!sessions_.empty())
         core::log("engine").info("adopted {} sessions in {} rooms, {} not readable", sessions_.size(), rooms_.size(),
                                  counters_.adopt_failed);
-}
-
-void Engine::adopt_certificate(const dpclient::Dump& dump) {
-    for (const dpclient::Blob& blob : dump.blobs) {
-        if (!is(blob, session::BlobKind::certificate) || dtls_) continue;
-        auto certificate = dtls::Certificate::deserialize(ByteView{blob.bytes.data(), blob.bytes.size()});
-        if (!certificate) {
-            core::log("engine").error("the kept DTLS certificate is not readable: {}", certificate.error().message);
-            continue;
-        }
-        // Sessions that are connected do not need it again; new ones get a fresh one.
-        if (certificate->not_after_unix() < unix_ms() / 1000) {
-            environment_.program.remove_blob(blob.id);
-            continue;
-        }
-        if (auto context = dtls::Context::create(std::move(*certificate), options_.dtls)) dtls_.emplace(std::move(*context));
-    }
 }
 
 void Engine::adopt_room(const dpclient::Blob& blob) {
@@ -78,7 +61,7 @@ void Engine::adopt_session(const dpclient::Blob& blob, const dpclient::Dump& dum
         ++counters_.adopt_failed;
         return;
     }
-    session::Peer peer = session::Peer::resume(*dtls_, *state, addresses(state->worker), transport->path,
+    session::Peer peer = session::Peer::resume(identity_of(*state), *state, addresses(state->worker), transport->path,
                                                environment_.now_ns(), options_.dtls_mtu);
     auto owned = std::make_unique<Session>(Session{std::move(*state), std::move(peer), {}});
     const abi::TransportId id = owned->state.id;
