@@ -83,10 +83,10 @@ const auto& rows() {
             "keys of your own."),
 
         text<&C::node, &Node::id>("node.id", checks::name, cold,
-                                  "Names this machine among its peers and in logs; empty is the host name.", "\"edge-7\""),
+                                  "Names this machine in status, metrics and JSON logs; empty is the host name.",
+                                  "\"edge-7\""),
         text<&C::node, &Node::region>("node.region", checks::name, warm,
-                                      "Where the machine stands; viewers are placed in their own region first.",
-                                      "\"eu-central\""),
+                                      "Where the machine stands; shown in status and metrics.", "\"eu-central\""),
 
         text<&C::http, &Http::listen>("http.listen", checks::listen_address, cold,
                                       "The address of the HTTP and WebSocket server.", "\"0.0.0.0\""),
@@ -94,16 +94,19 @@ const auto& rows() {
         text<&C::http, &Http::page>("http.page", nullptr, warm,
                                     "The page at /: \"builtin\", \"off\", or a directory with one of your own.",
                                     "\"/srv/sluice/page\""),
-        text<&C::http, &Http::tls, &Tls::certificate>(
-            "http.tls.certificate", nullptr, warm,
-            "PEM file with the chain; with it and the key the server speaks HTTPS. Read again on reload.",
-            "\"/etc/sluice/fullchain.pem\""),
+        text<&C::http, &Http::tls, &Tls::certificate>("http.tls.certificate", nullptr, warm,
+                                                      "PEM file with the chain; with it and the key the server speaks "
+                                                      "HTTPS. Read again on reload, and by itself within a "
+                                                      "minute of a change.",
+                                                      "\"/etc/sluice/fullchain.pem\""),
         text<&C::http, &Http::tls, &Tls::key>("http.tls.key", nullptr, warm, "PEM file with the private key.",
                                               "\"/etc/sluice/privkey.pem\""),
 
         integer<&C::rtc, &Rtc::udp_port>("rtc.udp_port", 1, 65535, cold,
                                          "UDP port of the first worker's media; worker i has this plus i."),
-        integer<&C::rtc, &Rtc::tcp_port>("rtc.tcp_port", 1, 65535, cold, "TCP port for clients that cannot use UDP."),
+        integer<&C::rtc, &Rtc::tcp_port>(
+            "rtc.tcp_port", 1, 65535, cold,
+            "TCP port for clients that cannot use UDP; ICE-TCP is not there yet, nothing listens."),
         list<&C::rtc, &Rtc::addresses>(
             "rtc.addresses", checks::advertised, warm,
             "The addresses that clients are told, each \"public\", or \"local=public\" behind 1:1 NAT. Never guessed; "
@@ -114,8 +117,9 @@ const auto& rows() {
         integer<&C::rtc, &Rtc::dtls, &Dtls::mtu>("rtc.dtls.mtu", 576, 1472, warm,
                                                  "Largest UDP payload of a DTLS handshake, in bytes."),
         integer<&C::rtc, &Rtc::dtls, &Dtls::certificate_days>(
-            "rtc.dtls.certificate_days", 1, 3650, cold,
-            "Lifetime of the DTLS certificate, which is generated and kept across restarts."),
+            "rtc.dtls.certificate_days", 1, 3650, warm,
+            "Lifetime of the DTLS certificate, which is generated and kept across restarts; new sessions get another when "
+            "nine tenths of it are over."),
 
         Row{"keys",
             Type::keys,
@@ -209,7 +213,9 @@ const auto& rows() {
         integer<&C::admission, &Admission::max_viewers_per_room>("admission.max_viewers_per_room", 1, 1'000'000, warm,
                                                                  "Viewers in one room."),
 
-        choice<&C::log, &Log::level>("log.level", levels, warm, "The least severity that is written."),
+        choice<&C::log, &Log::level>(
+            "log.level", levels, warm,
+            "The least severity that is written. The data plane takes it, and the format, at its start."),
         choice<&C::log, &Log::format>("log.format", formats, warm, "text for people, json for machines."),
 
         integer<&C::limits, &Limits::sdp_kb>("limits.sdp_kb", 4, 1024, warm, "Largest SDP accepted, in kB."),
@@ -217,8 +223,9 @@ const auto& rows() {
                                                  "Largest WebSocket message or other HTTP body accepted, in kB."),
         integer<&C::limits, &Limits::http_connections>("limits.http_connections", 16, 1'000'000, warm,
                                                        "TCP connections at one time."),
-        integer<&C::limits, &Limits::request_timeout_s>("limits.request_timeout_s", 1, 300, warm,
-                                                        "Seconds in which a request must have arrived whole."),
+        integer<&C::limits, &Limits::request_timeout_s>(
+            "limits.request_timeout_s", 1, 300, warm,
+            "Seconds in which the head of a request, and then its body, must have arrived."),
         integer<&C::limits, &Limits::room_name_bytes>("limits.room_name_bytes", 1, 1024, warm,
                                                       "Longest room name, in bytes of UTF-8."),
     });

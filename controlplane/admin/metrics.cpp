@@ -28,7 +28,7 @@ class Writer {
 public:
     void family(std::string_view name, std::string_view type, std::string_view help) {
         name_ = name;
-        suffix_ = type == "counter" ? "_total" : "";
+        suffix_ = type == "counter" ? "_total" : type == "info" ? "_info" : "";
         fmt::format_to(std::back_inserter(text_), "# TYPE {} {}\n# HELP {} {}\n", name, type, name, help);
     }
     template <typename T>
@@ -47,6 +47,9 @@ private:
 
 void engine_metrics(Writer& out, const Engine& engine) {
     const room::EngineCounters& c = engine.counters();
+    out.family("sluice_node", "info", "Which node this is");
+    out.value(1,
+              fmt::format("id=\"{}\",region=\"{}\"", label(engine.options().node_id), label(engine.options().node_region)));
     out.family("sluice_ready", "gauge", "1 when this node takes sessions");
     out.value(engine.not_ready().empty() ? 1 : 0);
     out.family("sluice_sessions", "gauge", "Sessions by role");

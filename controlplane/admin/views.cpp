@@ -202,6 +202,8 @@ std::string status_json(const Engine& engine) {
         if (c.refused[i] != 0) refused[room::to_string(static_cast<room::AdmissionReason>(i))] = c.refused[i];
     const dpclient::ClientCounters& d = engine.client().counters();
     return json::serialize(json::object{{"version", view_version},
+                                        {"node", engine.options().node_id},
+                                        {"region", engine.options().node_region},
                                         {"ready", not_ready.empty()},
                                         {"reason", not_ready},
                                         {"draining", engine.draining()},

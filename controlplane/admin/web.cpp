@@ -16,7 +16,8 @@ using http::Reply;
 using http::Request;
 using http::Response;
 
-Response page_response(const PageFile& file, const std::string& directory) {
+Response page_response(const PageFile& file, const std::string& source) {
+    if (source == "off") return Response::problem(404, "Not Found", "this server has no page (http.page is \"off\")");
     Response response;
     response.headers.set("Content-Type", std::string{file.content_type});
     response.headers.set("Cache-Control", "no-cache");
@@ -27,12 +28,12 @@ Response page_response(const PageFile& file, const std::string& directory) {
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     response.headers.set("X-Content-Type-Options", "nosniff");
     response.headers.set("Referrer-Policy", "no-referrer");
-    if (directory.empty()) {
+    if (source == "builtin") {
         response.body = file.body;
         return response;
     }
     // Only names that are compiled in are ever opened, so no path of a request reaches the file system.
-    std::ifstream in(directory + "/" + std::string{file.path}, std::ios::binary);
+    std::ifstream in(source + "/" + std::string{file.path}, std::ios::binary);
     if (!in) return Response::problem(404, "Not Found", "the page directory has no " + std::string{file.path});
     response.body.assign(std::istreambuf_iterator<char>{in}, {});
     return response;
@@ -56,7 +57,9 @@ Response or_404(std::optional<std::string> body, const char* detail) {
 void mount_web(http::Router& router, const room::Engine& engine, WebOptions web_options) {
     const auto options = std::make_shared<const WebOptions>(std::move(web_options));
     for (const PageFile& file : options->page) {
-        const auto serve = [options, &file](Request, Reply reply) { reply(page_response(file, options->page_directory)); };
+        const auto serve = [options, &file](Request, Reply reply) {
+            reply(page_response(file, options->page_source ? options->page_source() : "builtin"));
+        };
         router.handle("GET", "/" + std::string{file.path}, serve);
         if (file.path == "index.html") router.handle("GET", "/", serve);
     }

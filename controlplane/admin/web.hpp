@@ -20,7 +20,8 @@ struct PageFile {
 
 struct WebOptions {
     std::span<const PageFile> page;  // compiled in
-    std::string page_directory;      // development: read at each request instead, when not empty
+    // Asked at each request: "builtin", "off", or a directory whose files of the same names are read. Empty: "builtin".
+    std::function<std::string()> page_source;
     // Gate of /api: empty = allowed, else the answer. Given the room (empty for the list) and the bearer token.
     std::function<std::optional<http::Response>(const std::string& room, const std::optional<std::string>& token)> gate;
     std::function<http::Stats()> http_stats;

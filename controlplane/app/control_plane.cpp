@@ -1,12 +1,11 @@
 #include "controlplane/app/control_plane.hpp"
 
-#include <filesystem>
 #include <utility>
 
 #include "config/load.hpp"
-#include "config/network.hpp"
 #include "controlplane/admin/web.hpp"
 #include "controlplane/app/page.hpp"
+#include "controlplane/app/settings.hpp"
 #include "controlplane/core/clock.hpp"
 #include "controlplane/core/log.hpp"
 #include "controlplane/core/random.hpp"
@@ -21,9 +20,7 @@ jwt::Time now() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-dpclient::ClientOptions client_options(const config::Config& config) {
-    dpclient::ClientOptions options;
-    options.path = config.dataplane.control_socket;
+dpclient::ClientOptions with_old_segment(dpclient::ClientOptions options) {
     options.old_segment = dpclient::state_fd_from_environment();
     return options;
 }
@@ -63,52 +60,20 @@ room::EngineEnvironment environment(dpclient::Program& program, dpclient::Client
             .unix_ms = [] { return core::unix_ns() / 1'000'000; }};
 }
 
-http::Options server_options(const config::Config& config, int listening_fd) {
-    http::Options options;
-    options.listen_address = config.http.listen;
-    options.port = config.http.port;
-    options.listening_fd = listening_fd;
-    options.max_connections = config.limits.http_connections;
-    options.timeouts.handler = std::chrono::seconds(config.limits.request_timeout_s);
-    if (!config.http.tls.certificate.empty()) options.tls = http::TlsFiles{config.http.tls.certificate, config.http.tls.key};
-    return options;
-}
-
-std::string_view level_name(config::LogLevel level) {
-    static constexpr std::string_view names[] = {"trace", "debug", "info", "warn", "error"};
-    return names[static_cast<std::size_t>(level)];
-}
-
 }  // namespace
-
-room::EngineOptions engine_options(const config::Config& config) {
-    room::EngineOptions options;
-    options.budget.egress_bps = 1e6 * config.admission.max_egress_mbps;
-    options.budget.packets_per_s = config.admission.max_packets_per_s;
-    options.budget.sessions = config.admission.max_sessions;
-    options.budget.rooms = config.admission.max_rooms;
-    options.budget.viewers_per_room = config.admission.max_viewers_per_room;
-    for (const std::string& text : config.rtc.addresses)
-        if (const auto address = config::parse_advertised(text)) options.public_addresses.push_back(address->advertised);
-    if (config.rtc.prefer_suite == config::Suite::aes_cm_128_hmac_sha1_80)
-        options.dtls.profiles = {dtls::SrtpProfile::aes128_cm_sha1_80, dtls::SrtpProfile::aead_aes_128_gcm};
-    options.dtls_mtu = config.rtc.dtls.mtu;
-    return options;
-}
 
 ControlPlane::ControlPlane(boost::asio::io_context& io, config::Config config, ControlPlaneOptions options)
     : config_(std::move(config)),
       options_(std::move(options)),
-      client_(io, program_, client_options(config_), client_handlers(engine_, options_)),
+      client_(io, program_, with_old_segment(client_options(config_)), client_handlers(engine_, options_)),
       engine_(environment(program_, client_), engine_options(config_)),
       server_(io, server_options(config_, options_.listening_fd)),
       admin_(io, admin_router_),
       flights_(io),
       layers_(io),
-      meters_(io) {
-    if (options_.admin_socket.empty())
-        options_.admin_socket =
-            (std::filesystem::path(config_.dataplane.control_socket).parent_path() / "controlplane.sock").string();
+      meters_(io),
+      certificates_(io) {
+    if (options_.admin_socket.empty()) options_.admin_socket = admin_socket(config_);
     apply_config();
     mount();
 }
@@ -118,24 +83,28 @@ ControlPlane::~ControlPlane() {
 }
 
 void ControlPlane::apply_config() {
-    auth_.keys.clear();
-    for (const config::ApiKey& key : config_.keys) auth_.keys.emplace(key.name, key.secret);
-    auth_.allow_anonymous = config_.mode == config::Mode::development;
+    const LogSettings log = log_settings(config_);
+    (void)core::set_log_level(log.level);
+    core::set_log_json(log.json, log.node);
+    auth_ = authorize_options(config_);
     engine_.set_options(engine_options(config_));
+    const http::Options server = server_options(config_, options_.listening_fd);
+    server_.set_limits(server.limits, server.timeouts, server.max_connections);
 }
 
 void ControlPlane::mount() {
     whip::Options options;
-    options.max_sdp_bytes = std::size_t{config_.limits.sdp_kb} * 1024;
+    options.limits = [this] { return whip_limits(config_); };
     whip::mount(router_, engine_, room::make_authorize([this]() -> const room::AuthorizeOptions& { return auth_; }, now),
                 options);
     admin::mount_web(
         router_, engine_,
         {.page = page(),
-         .page_directory = config_.http.page == "builtin" ? std::string{} : config_.http.page,
+         .page_source = [this] { return config_.http.page; },
          .gate = [this](const std::string& room, const std::optional<std::string>& token) { return api_gate(room, token); },
          .http_stats = [this] { return server_.stats(); }});
     admin::mount_admin(admin_router_, engine_);
+    admin::mount_reload(admin_router_, [this] { return reload(); });
 }
 
 std::optional<http::Response> ControlPlane::api_gate(const std::string& room,
@@ -158,9 +127,10 @@ std::expected<void, std::string> ControlPlane::start() {
     if (auto started = server_.start(router_); !started) return started;
     if (auto started = admin_.start(options_.admin_socket); !started) return started;
     client_.start();
-    every(flights_, milliseconds(20), &room::Engine::tick);
-    every(layers_, milliseconds(500), &room::Engine::tick_slow);
-    every(meters_, milliseconds(1000), &room::Engine::tick_meters);
+    every(flights_, milliseconds(20), [this] { engine_.tick(); });
+    every(layers_, milliseconds(500), [this] { engine_.tick_slow(); });
+    every(meters_, milliseconds(1000), [this] { engine_.tick_meters(); });
+    every(certificates_, options_.certificate_check, [this] { refresh_certificate(); });
     core::log("app").info("HTTP on {} port {}, operators on {}", config_.http.listen, server_.port(), options_.admin_socket);
     return {};
 }
@@ -169,30 +139,53 @@ void ControlPlane::stop() {
     flights_.cancel();
     layers_.cancel();
     meters_.cancel();
+    certificates_.cancel();
     server_.stop();
     admin_.stop();
     client_.stop();
 }
 
-void ControlPlane::every(boost::asio::steady_timer& timer, milliseconds period, void (room::Engine::*tick)()) {
+void ControlPlane::every(boost::asio::steady_timer& timer, milliseconds period, std::function<void()> tick) {
     timer.expires_after(period);
-    timer.async_wait([this, &timer, period, tick](boost::system::error_code error) {
+    timer.async_wait([this, &timer, period, tick = std::move(tick)](boost::system::error_code error) mutable {
         if (error) return;
-        (engine_.*tick)();
-        every(timer, period, tick);
+        tick();
+        every(timer, period, std::move(tick));
     });
 }
 
-void ControlPlane::reload(const config::Config& wanted) {
-    for (const config::Difference& d : config::diff(config_, wanted))
+void ControlPlane::refresh_certificate() {
+    const auto refreshed = server_.refresh_certificates();
+    if (!refreshed)
+        core::log("app").error("the HTTPS certificate stays as it was: {}", refreshed.error());
+    else if (*refreshed)
+        core::log("app").info("the HTTPS certificate was read again: {}", config_.http.tls.certificate);
+}
+
+admin::ReloadResult ControlPlane::reload() {
+    if (options_.config_file.empty() || !options_.read_config)
+        return std::unexpected(
+            admin::ReloadRefusal{"the control plane was started without --config: there is nothing to read again", {}});
+    auto wanted = options_.read_config();
+    auto changes = wanted ? reload(*wanted) : std::unexpected(std::move(wanted.error()));
+    if (changes) return admin::ReloadReport{options_.config_file, std::move(*changes)};
+    core::log("app").error("the configuration stays as it was:\n{}", config::to_string(changes.error()));
+    return std::unexpected(admin::ReloadRefusal{{}, std::move(changes.error())});
+}
+
+std::expected<std::vector<config::Difference>, config::Diagnostics> ControlPlane::reload(const config::Config& wanted) {
+    const config::Config next = config::apply_warm(config_, wanted);
+    // The one thing that can go wrong with a correct file comes first, so that all is applied or nothing.
+    if (auto tls = server_.set_tls(server_options(next, -1).tls); !tls)
+        return std::unexpected(config::Diagnostics{{options_.config_file, 0, "http.tls.certificate", tls.error(), ""}});
+    auto changes = config::diff(config_, wanted);
+    config_ = next;
+    apply_config();
+    for (const config::Difference& d : changes)
         core::log("app").info("config: {} {} -> {}{}", d.path, d.before, d.after,
                               d.change == config::Change::cold ? " (takes effect at the next start)" : "");
-    const bool level = config_.log.level != wanted.log.level;
-    config_ = config::apply_warm(config_, wanted);
-    if (level) (void)core::set_log_level(level_name(config_.log.level));
-    apply_config();
-    if (!config_.http.tls.certificate.empty())
-        if (auto reloaded = server_.reload_certificates(); !reloaded) core::log("app").error("{}", reloaded.error());
+    if (changes.empty()) core::log("app").info("config: read again, nothing changed");
+    return changes;
 }
 
 }  // namespace sluice::app

@@ -2,12 +2,15 @@
 #include "controlplane/app/control_plane.hpp"
 
 #include <gmock/gmock.h>
+#include <openssl/pem.h>
 #include <sys/stat.h>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
@@ -15,7 +18,10 @@
 #include <thread>
 
 #include "config/load.hpp"
+#include "controlplane/core/clock.hpp"
 #include "controlplane/dpclient/fake_data_plane.hpp"
+#include "controlplane/dtls/certificate.hpp"
+#include "controlplane/dtls/fingerprint.hpp"
 
 namespace sluice::app {
 namespace {
@@ -200,12 +206,173 @@ TEST_F(ControlPlaneTest, ProductionModeAsksForATokenEverywhereThatMatters) {
     EXPECT_THAT(http("GET", "/api/rooms", {}, {}, bearer), HasSubstr("403"));
 }
 
+// With a file, as main() runs it.
+class ReloadTest : public ControlPlaneTest {
+protected:
+    std::string file() const { return directory_ + "/sluice.conf"; }
+    void write(const std::string& text) const { std::ofstream(file()) << text; }
+    void start_with_file(const std::string& text) {
+        write(text);
+        ControlPlaneOptions options;
+        options.config_file = file();
+        options.read_config = [this]() -> std::expected<config::Config, config::Diagnostics> {
+            auto loaded = config::load_file(file());
+            if (!loaded) return loaded;
+            // As a command line would: a socket of this test, and any free port.
+            loaded->dataplane.control_socket = config_.dataplane.control_socket;
+            if (loaded->http.port == config::Http{}.port) loaded->http.port = 0;
+            return loaded;
+        };
+        options.certificate_check = std::chrono::milliseconds(10);
+        auto config = options.read_config();
+        ASSERT_TRUE(config) << config::to_string(config.error());
+        control_plane_.emplace(io_, *config, options);
+        const auto started = control_plane_->start();
+        ASSERT_TRUE(started) << started.error();
+    }
+    std::string reload() { return admin("POST", "/v1/config/reload"); }
+
+    // A pair of PEM files; returns the certificate's fingerprint.
+    std::string write_certificate() const {
+        const auto certificate = dtls::Certificate::generate(core::unix_ns() / 1'000'000'000);
+        EXPECT_TRUE(certificate);
+        // The key first: the pair is only looked at as a pair.
+        for (const bool key : {true, false}) {
+            const std::string path = directory_ + (key ? "/key.pem" : "/cert.pem");
+            FILE* out = std::fopen((path + ".new").c_str(), "w");
+            key ? PEM_write_PrivateKey(out, certificate->key(), nullptr, nullptr, 0, nullptr, nullptr)
+                : PEM_write_X509(out, certificate->x509());
+            std::fclose(out);
+            std::filesystem::rename(path + ".new", path);
+        }
+        return certificate->fingerprint_sha256();
+    }
+    std::string tls() const {
+        return "http = { tls = { certificate = \"" + directory_ + "/cert.pem\"; key = \"" + directory_ +
+               "/key.pem\"; }; };\n";
+    }
+    // The fingerprint that a new HTTPS connection is shown; empty if there is no HTTPS.
+    std::string shown() {
+        std::string fingerprint;
+        const std::uint16_t port = control_plane_->http_port();
+        std::atomic<bool> done = false;
+        std::thread client([&] {
+            asio::io_context io;
+            asio::ssl::context context(asio::ssl::context::tls_client);
+            asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+            stream.next_layer().connect({asio::ip::address_v4::loopback(), port});
+            boost::system::error_code error;
+            stream.handshake(asio::ssl::stream_base::client, error);
+            if (!error) {
+                X509* peer = SSL_get1_peer_certificate(stream.native_handle());
+                unsigned char digest[EVP_MAX_MD_SIZE];
+                unsigned length = 0;
+                X509_digest(peer, EVP_sha256(), digest, &length);
+                X509_free(peer);
+                fingerprint = dtls::hex_colons({digest, length});
+            }
+            done = true;
+        });
+        while (!done) turn();
+        client.join();
+        return fingerprint;
+    }
+    bool shows(const std::string& fingerprint) {
+        for (int i = 0; i < 300; ++i) {
+            if (shown() == fingerprint) return true;
+            turn();
+        }
+        return false;
+    }
+};
+
+TEST_F(ReloadTest, AnswersWithWhatChangedAndWhatWaits) {
+    start_with_file("log = { level = \"info\"; };\n");
+    ready();
+    write(
+        "admission = { max_sessions = 7; };\nhttp = { port = 7999; page = \"off\"; };\ndataplane = { poll = \"busy\"; };\n"
+        "limits = { room_name_bytes = 3; sdp_kb = 4; };\nnode = { id = \"n1\"; region = \"here\"; };\n"
+        "keys = { devkey = \"another\"; };\n");
+    const std::string answer = reload();
+    EXPECT_THAT(answer, HasSubstr("200 OK"));
+    EXPECT_THAT(
+        answer,
+        HasSubstr(
+            R"({"key":"admission.max_sessions","change":"warm","before":"4000","after":"7","applied":true,"restart":[]})"));
+    EXPECT_THAT(
+        answer,
+        HasSubstr(
+            R"("key":"http.port","change":"cold","before":"0","after":"7999","applied":false,"restart":["control plane"])"));
+    EXPECT_THAT(answer, HasSubstr(R"("after":"\"busy\"","applied":false,"restart":["data plane"])"));
+    EXPECT_THAT(answer, testing::Not(HasSubstr("another"))) << "secrets are masked";
+    EXPECT_EQ(control_plane_->engine().options().budget.sessions, 7u);
+    EXPECT_THAT(http("GET", "/"), HasSubstr("404"));
+    EXPECT_THAT(http("POST", "/whip/abc", offer("chromium156-single-send.sdp")), HasSubstr("413"));
+    EXPECT_THAT(http("POST", "/whip/abcd", "v=0"), HasSubstr("1 to 3 bytes"));
+    EXPECT_THAT(http("GET", "/metrics"), HasSubstr("region=\"here\"} 1\n"));
+    EXPECT_THAT(admin("GET", "/v1/status"), HasSubstr("\"region\":\"here\""));
+}
+
+TEST_F(ReloadTest, ABadFileKeepsWhatRunsAndAllThatIsWrongIsSaid) {
+    start_with_file("admission = { max_sessions = 7; };\n");
+    write("admission = { max_sessions = 9; };\nlog = { level = \"loud\"; };\nhttp = { prot = 1; };\n");
+    const std::string answer = reload();
+    EXPECT_THAT(answer, HasSubstr("422"));
+    EXPECT_THAT(answer, HasSubstr(file() + ":2: log.level"));
+    EXPECT_THAT(answer, HasSubstr("\"line\":3,\"key\":\"http.prot\""));
+    EXPECT_EQ(control_plane_->engine().options().budget.sessions, 7u);
+    std::filesystem::remove(file());
+    EXPECT_THAT(reload(), HasSubstr("no such file"));
+    write("admission = { max_sessions = 9; };\n");
+    EXPECT_THAT(reload(), HasSubstr("200 OK"));
+    EXPECT_EQ(control_plane_->engine().options().budget.sessions, 9u);
+    EXPECT_THAT(reload(), HasSubstr("\"changes\":[]"));
+}
+
+TEST_F(ReloadTest, ACertificateThatCannotBeReadKeepsEverythingAsItWas) {
+    const std::string first = write_certificate();
+    start_with_file(tls() + "admission = { max_sessions = 7; };\n");
+    EXPECT_EQ(shown(), first);
+    write(
+        "http = { tls = { certificate = \"/nonexistent.pem\"; key = \"/nonexistent.pem\"; }; };\n"
+        "admission = { max_sessions = 9; };\n");
+    const std::string answer = reload();
+    EXPECT_THAT(answer, HasSubstr("422"));
+    EXPECT_THAT(answer, HasSubstr("http.tls.certificate: TLS certificate /nonexistent.pem"));
+    EXPECT_EQ(control_plane_->engine().options().budget.sessions, 7u);
+    EXPECT_EQ(shown(), first);
+    write("");
+    EXPECT_THAT(reload(), HasSubstr("200 OK"));
+    EXPECT_EQ(shown(), "") << "HTTPS was taken away";
+    write(tls());
+    EXPECT_THAT(reload(), HasSubstr("200 OK"));
+    EXPECT_EQ(shown(), first);
+}
+
+TEST_F(ReloadTest, ARotatedCertificateIsNoticedWithoutARequest) {
+    const std::string first = write_certificate();
+    start_with_file(tls());
+    EXPECT_EQ(shown(), first);
+    const std::string second = write_certificate();
+    ASSERT_NE(second, first);
+    EXPECT_TRUE(shows(second));
+    std::ofstream(directory_ + "/cert.pem") << "garbage";
+    for (int i = 0; i < 30; ++i) turn();
+    EXPECT_EQ(shown(), second);
+}
+
+TEST_F(ControlPlaneTest, WithoutAFileThereIsNothingToReload) {
+    start();
+    EXPECT_THAT(admin("POST", "/v1/config/reload"), HasSubstr("409"));
+    EXPECT_THAT(admin("POST", "/v1/config/reload"), HasSubstr("without --config"));
+}
+
 TEST_F(ControlPlaneTest, AReloadPutsWarmKeysInForce) {
     start();
     ready();
     config::Config wanted = config_;
     wanted.admission.max_sessions = 1;
-    control_plane_->reload(wanted);
+    ASSERT_TRUE(control_plane_->reload(wanted));
     EXPECT_EQ(control_plane_->engine().options().budget.sessions, 1u);
 }
 

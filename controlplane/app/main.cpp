@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <charconv>
@@ -13,6 +14,7 @@
 #include <optional>
 
 #include "config/load.hpp"
+#include "config/schema.hpp"
 #include "controlplane/app/control_plane.hpp"
 #include "controlplane/core/log.hpp"
 
@@ -22,18 +24,19 @@ struct Flags {
     std::string config;
     std::string control_socket;
     std::string admin_socket;
-    std::string log_level;
+    std::optional<sluice::config::LogLevel> log_level;
     std::optional<std::uint16_t> http_port;
 };
 
 // What the command line says wins over the file, also after a reload.
-std::expected<sluice::config::Config, std::string> load(const Flags& flags) {
+std::expected<sluice::config::Config, sluice::config::Diagnostics> load(const Flags& flags) {
     sluice::config::Config config = sluice::config::load_default();
     if (!flags.config.empty()) {
         auto loaded = sluice::config::load_file(flags.config);
-        if (!loaded) return std::unexpected(sluice::config::to_string(loaded.error()));
+        if (!loaded) return std::unexpected(std::move(loaded.error()));
         config = std::move(*loaded);
     }
+    if (flags.log_level) config.log.level = *flags.log_level;
     if (!flags.control_socket.empty()) config.dataplane.control_socket = flags.control_socket;
     if (flags.http_port) config.http.port = *flags.http_port;
     return config;
@@ -57,35 +60,40 @@ int main(int argc, char** argv) {
     cli.add_option("--admin-socket", flags.admin_socket,
                    "socket for sluicectl; default: controlplane.sock beside the control socket");
     cli.add_option("--http-port", flags.http_port, "HTTP port; 0: any free one");
-    cli.add_option("--log-level", flags.log_level, "trace, debug, info, warn or error");
+    std::string level;
+    const auto& levels = sluice::config::find_row("log.level")->choices;
+    cli.add_option("--log-level", level, "trace, debug, info, warn or error; overrides log.level")
+        ->check(CLI::IsMember(std::vector<std::string>(levels.begin(), levels.end())));
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return cli.exit(e) == 0 ? 0 : 2;
     }
 
+    if (!level.empty())
+        flags.log_level = static_cast<sluice::config::LogLevel>(std::ranges::find(levels, level) - levels.begin());
+
     const auto config = load(flags);
     if (!config) {
-        std::fprintf(stderr, "%s\n", config.error().c_str());
+        std::fprintf(stderr, "%s", sluice::config::to_string(config.error()).c_str());
         return 3;
-    }
-    static constexpr const char* levels[] = {"trace", "debug", "info", "warn", "error"};
-    const std::string level =
-        flags.log_level.empty() ? levels[static_cast<std::size_t>(config->log.level)] : flags.log_level;
-    if (const auto set = sluice::core::set_log_level(level); !set) {
-        std::fprintf(stderr, "--log-level: %s\n", set.error().c_str());
-        return 2;
     }
     ::signal(SIGPIPE, SIG_IGN);
 
     boost::asio::io_context io(1);
     int exit_code = 0;
     sluice::app::ControlPlane control_plane(
-        io, *config, {.admin_socket = flags.admin_socket, .listening_fd = listening_fd(), .on_fenced = [&] {
-                          sluice::core::log("app").error("another control plane took over; this one ends");
-                          exit_code = 1;
-                          io.stop();
-                      }});
+        io, *config,
+        {.admin_socket = flags.admin_socket,
+         .listening_fd = listening_fd(),
+         .on_fenced =
+             [&] {
+                 sluice::core::log("app").error("another control plane took over; this one ends");
+                 exit_code = 1;
+                 io.stop();
+             },
+         .config_file = flags.config,
+         .read_config = [&] { return load(flags); }});
     if (const auto started = control_plane.start(); !started) {
         std::fprintf(stderr, "cannot start: %s\n", started.error().c_str());
         return 1;
@@ -101,10 +109,8 @@ int main(int argc, char** argv) {
     std::function<void()> await_reload = [&] {
         reloads.async_wait([&](boost::system::error_code error, int) {
             if (error) return;
-            if (const auto wanted = load(flags))
-                control_plane.reload(*wanted);
-            else
-                sluice::core::log("app").error("the configuration stays as it was:\n{}", wanted.error());
+            if (const auto done = control_plane.reload(); !done && !done.error().reason.empty())
+                sluice::core::log("app").warn("SIGHUP: {}", done.error().reason);
             await_reload();
         });
     };

@@ -66,6 +66,20 @@ TEST(Log, LevelReachesPresentAndFutureLoggers) {
     EXPECT_EQ(&log("before"), &before);
 }
 
+TEST(Log, WritesOneJsonObjectALineWhenAsked) {
+    ::testing::internal::CaptureStderr();
+    set_log_json(true, "n1");
+    log("json").warn("a \"quoted\" word\nand a line");
+    set_log_json(false);
+    log("json").warn("plain");
+    const std::string text = ::testing::internal::GetCapturedStderr();
+    EXPECT_THAT(
+        text, ::testing::HasSubstr("\"level\":\"warn\",\"node\":\"n1\",\"process\":\"controlplane\",\"component\":\"json\","
+                                   "\"message\":\"a \\\"quoted\\\" word\\nand a line\"}\n"));
+    EXPECT_THAT(text, ::testing::HasSubstr("[json] plain\n"));
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
 TEST(Clock, RunsForward) {
     const auto a = monotonic_ns();
     EXPECT_LE(a, monotonic_ns());

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "config/network.hpp"
+#include "dataplane/app/log.hpp"
 
 namespace sluice::app {
 namespace {
@@ -237,9 +238,9 @@ void DataPlane::watch() {
             seen_loops_[i] = loops;
             progress_ns_[i] = now;
         } else if (watchdog_ms_ != 0 && now - progress_ns_[i] > std::int64_t{watchdog_ms_} * 1'000'000) {
-            std::fprintf(stderr,
-                         "watchdog: worker %zu has made no progress for %d ms; aborting so that it can be restarted\n", i,
-                         watchdog_ms_);
+            log(config::LogLevel::error,
+                fmt::format("watchdog: worker {} has made no progress for {} ms; aborting so that it can be restarted", i,
+                            watchdog_ms_));
             std::abort();
         }
     }

@@ -14,6 +14,7 @@
 
 #include "config/load.hpp"
 #include "dataplane/app/data_plane.hpp"
+#include "dataplane/app/log.hpp"
 #include "dataplane/app/service_manager.hpp"
 #include "dataplane/port/eal.hpp"
 
@@ -22,7 +23,7 @@ namespace {
 volatile std::sig_atomic_t stop_requested = 0;
 
 int fail(const std::string& why) {
-    fmt::print(stderr, "sluice-dataplane: {}\n", why);
+    sluice::app::log(sluice::config::LogLevel::error, why);
     return 1;
 }
 
@@ -64,17 +65,20 @@ int main(int argc, char** argv) {
         config = std::move(*loaded);
     }
     if (!control_socket.empty()) config.dataplane.control_socket = control_socket;
+    app::set_log(app::log_settings(config));
     const app::MemoryPlan plan = app::plan_memory(config.dataplane);
     const auto needed_mb = static_cast<unsigned>((plan.pools_bytes >> 20) + 24);
     const unsigned free_mb = port::free_hugepages_mb();
     const auto eal = port::plan_eal(config.dataplane, free_mb, needed_mb);
     if (!eal) return fail(eal.error());
-    fmt::print("{}\n", plan.to_string());
+    app::log(config::LogLevel::info, plan.to_string());
     if (!eal->hugepages) {
-        fmt::print("running without hugepages ({} MB free, {} MB needed): the same functions, 5 to 30 % slower\n", free_mb,
-                   needed_mb);
+        app::log(config::LogLevel::warn,
+                 fmt::format("running without hugepages ({} MB free, {} MB needed): the same functions, 5 to 30 % slower",
+                             free_mb, needed_mb));
     }
     if (plan_only) {
+        fmt::print("{}\n", plan.to_string());
         for (const auto& a : eal->arguments) fmt::print("{} ", a);
         fmt::print("\n");
         return 0;
@@ -94,9 +98,8 @@ int main(int argc, char** argv) {
             for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
             hand_over_state((*plane)->segment());
             (*plane)->start_workers();
-            fmt::print("sluice-dataplane serves {} with {} worker(s)\n", config.dataplane.control_socket,
-                       config.dataplane.workers);
-            std::fflush(stdout);
+            app::log(config::LogLevel::info, fmt::format("sluice-dataplane serves {} with {} worker(s)",
+                                                         config.dataplane.control_socket, config.dataplane.workers));
             if (const auto told = app::notify("READY=1"); !told) fail(told.error());
             while (stop_requested == 0) (*plane)->turn(1);
         }

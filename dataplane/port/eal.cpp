@@ -24,6 +24,11 @@ unsigned free_hugepages_mb() {
 }
 
 std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigned free_mb, unsigned needed_mb) {
+    if (d.memory_mb != 0 && d.memory_mb < needed_mb) {
+        return std::unexpected("dataplane.memory_mb = " + std::to_string(d.memory_mb) + " is less than the " +
+                               std::to_string(needed_mb) + " MB that dataplane.limits need");
+    }
+    needed_mb = std::max(needed_mb, d.memory_mb);
     EalPlan plan;
     plan.hugepages =
         d.hugepages == config::Hugepages::on || (d.hugepages == config::Hugepages::automatic && free_mb >= needed_mb);
@@ -52,6 +57,8 @@ std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigne
     }
     if (plan.hugepages) {
         a.push_back("--in-memory");
+        // Taken at once instead of as it is needed.
+        if (d.memory_mb != 0) a.insert(a.end(), {"-m", std::to_string(d.memory_mb)});
         if (d.port.type == config::PortType::memif) a.push_back("--single-file-segments");
     } else {
         // With 4 KB pages a packet of 2 KB may not cross a page, so pools take up to twice their size; untouched pages cost

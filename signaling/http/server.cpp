@@ -2,6 +2,7 @@
 
 #include "signaling/http/connection.hpp"
 #include "signaling/http/response_writer.hpp"
+#include "signaling/http/tls_files.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,13 +12,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <openssl/err.h>
-
 #include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace sluice::http {
@@ -30,25 +30,6 @@ namespace {
 constexpr auto as_tuple_awaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds accept_pause{100};  // when out of descriptors
 
-using TlsContext = std::shared_ptr<asio::ssl::context>;
-
-std::expected<TlsContext, std::string> load_tls(const TlsFiles& files) {
-    boost::system::error_code error;
-    auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
-    SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-    SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    context->use_certificate_chain_file(files.certificate_chain_path, error);
-    if (error) return std::unexpected("TLS certificate " + files.certificate_chain_path + ": " + error.message());
-    context->use_private_key_file(files.private_key_path, asio::ssl::context::pem, error);
-    if (error) return std::unexpected("TLS private key " + files.private_key_path + ": " + error.message());
-    if (SSL_CTX_check_private_key(context->native_handle()) != 1) {
-        ERR_clear_error();
-        return std::unexpected("TLS private key " + files.private_key_path + " does not belong to " +
-                               files.certificate_chain_path);
-    }
-    return context;
-}
-
 std::string system_message(int code) {
     return std::system_category().message(code);
 }
@@ -59,6 +40,7 @@ struct Server::Impl : std::enable_shared_from_this<Impl> {
     asio::io_context& io;
     tcp::acceptor acceptor;
     std::shared_ptr<ServerCore> core = std::make_shared<ServerCore>();
+    TlsStamps tried;  // the files as they were when they were last read
 
     Impl(asio::io_context& context, Options options) : io(context), acceptor(context) { core->options = std::move(options); }
 
@@ -171,10 +153,41 @@ std::expected<void, std::string> Server::start(const Router& router) {
 
 std::expected<void, std::string> Server::reload_certificates() {
     if (!impl_->core->options.tls) return {};
+    // Before the files are read: what is written in between counts as a change.
+    impl_->tried = stamps_of(*impl_->core->options.tls);
     auto context = load_tls(*impl_->core->options.tls);
     if (!context) return std::unexpected(context.error());
     impl_->core->tls = std::move(*context);
     return {};
+}
+
+std::expected<bool, std::string> Server::refresh_certificates() {
+    if (!impl_->core->options.tls || stamps_of(*impl_->core->options.tls) == impl_->tried) return false;
+    if (auto reloaded = reload_certificates(); !reloaded) return std::unexpected(reloaded.error());
+    return true;
+}
+
+std::expected<void, std::string> Server::set_tls(std::optional<TlsFiles> files) {
+    if (!files) {
+        impl_->core->options.tls.reset();
+        impl_->core->tls.reset();
+        return {};
+    }
+    auto before = std::exchange(impl_->core->options.tls, std::move(files));
+    auto loaded = reload_certificates();
+    if (!loaded) impl_->core->options.tls = std::move(before);
+    return loaded;
+}
+
+std::expected<void, std::string> Server::check(const TlsFiles& files) {
+    if (auto context = load_tls(files); !context) return std::unexpected(context.error());
+    return {};
+}
+
+void Server::set_limits(const Limits& limits, const Timeouts& timeouts, std::size_t max_connections) {
+    impl_->core->options.limits = limits;
+    impl_->core->options.timeouts = timeouts;
+    impl_->core->options.max_connections = max_connections;
 }
 
 void Server::stop() {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace boost::asio {
@@ -44,6 +45,7 @@ struct Timeouts {
 struct TlsFiles {
     std::string certificate_chain_path;  // PEM
     std::string private_key_path;        // PEM
+    friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
 
 struct Options {
@@ -80,8 +82,16 @@ public:
 
     /// Listens. The error says what failed and on which address or file.
     std::expected<void, std::string> start(const Router& router);
-    /// Reads the files again; new connections use the new certificate, a failure keeps the old one.
+    /// Reads the files again; new connections use the new certificate, old ones go on; a failure keeps the old one.
     std::expected<void, std::string> reload_certificates();
+    /// The same, but only if a file changed since it was last tried. True: it did, and the new certificate is in use.
+    std::expected<bool, std::string> refresh_certificates();
+    /// Other files, or none: then new connections speak plain HTTP only. A failure keeps the old ones.
+    std::expected<void, std::string> set_tls(std::optional<TlsFiles> files);
+    /// What start() would say of such files.
+    [[nodiscard]] static std::expected<void, std::string> check(const TlsFiles& files);
+    /// For new connections; timeouts also for the next request of old ones.
+    void set_limits(const Limits& limits, const Timeouts& timeouts, std::size_t max_connections);
     /// Closes the listening socket and every connection; idempotent. Coroutines end when the io_context runs next.
     void stop();
 

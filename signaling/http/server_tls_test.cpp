@@ -177,6 +177,47 @@ TEST_F(ServerTls, ReloadsTheCertificate) {
     EXPECT_EQ(TlsClient(server_->port()).common_name(), "two.test");
 }
 
+TEST_F(ServerTls, RotatesTheCertificateUnderConnectionsThatGoOn) {
+    TlsClient old(server_->port());
+    ASSERT_TRUE(old.connected());
+    const auto refresh = [&] {
+        std::expected<bool, std::string> result = false;
+        server_->on_io([&](Server& server) { result = server.refresh_certificates(); });
+        return result;
+    };
+    EXPECT_EQ(refresh(), false) << "nothing was written";
+    // A rename over the old files, as certificate tools do.
+    CertificateFiles fresh;
+    fresh.write("two.test");
+    std::filesystem::rename(fresh.files.certificate_chain_path, certificate_.files.certificate_chain_path);
+    const auto half = refresh();
+    ASSERT_FALSE(half) << "the key is still the old one";
+    EXPECT_NE(half.error().find("does not belong to"), std::string::npos) << half.error();
+    EXPECT_EQ(TlsClient(server_->port()).common_name(), "one.test");
+    EXPECT_EQ(refresh(), false) << "one complaint is enough";
+    std::filesystem::rename(fresh.files.private_key_path, certificate_.files.private_key_path);
+    EXPECT_EQ(refresh(), true);
+    EXPECT_EQ(TlsClient(server_->port()).common_name(), "two.test");
+    old.send(get);
+    EXPECT_EQ(old.read_answer()->body, "tls");
+    EXPECT_EQ(old.common_name(), "one.test");
+}
+
+TEST_F(ServerTls, TakesOtherFilesOrNone) {
+    CertificateFiles other;
+    other.write("other.test");
+    server_->on_io([&](Server& server) {
+        EXPECT_FALSE(server.set_tls(TlsFiles{"/nonexistent", "/nonexistent"}));
+        EXPECT_FALSE(Server::check({"/nonexistent", "/nonexistent"}));
+        EXPECT_TRUE(Server::check(other.files));
+    });
+    EXPECT_EQ(TlsClient(server_->port()).common_name(), "one.test");
+    server_->on_io([&](Server& server) { EXPECT_TRUE(server.set_tls(other.files)); });
+    EXPECT_EQ(TlsClient(server_->port()).common_name(), "other.test");
+    server_->on_io([](Server& server) { EXPECT_TRUE(server.set_tls(std::nullopt)); });
+    EXPECT_FALSE(TlsClient(server_->port()).connected());
+}
+
 TEST_F(ServerTls, KeepsTheOldCertificateWhenTheNewOneIsBad) {
     std::ofstream(certificate_.files.certificate_chain_path) << "garbage";
     server_->on_io([&](Server& server) {

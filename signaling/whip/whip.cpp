@@ -15,7 +15,6 @@ using http::Response;
 
 constexpr std::string_view sdp_type = "application/sdp";
 constexpr std::string_view fragment_type = "application/trickle-ice-sdpfrag";
-constexpr std::size_t max_room_characters = 128;
 
 Refusal unsupported_type(std::string_view wanted) {
     return {415, "Unsupported media type", "Content-Type must be " + std::string(wanted), std::nullopt};
@@ -41,7 +40,7 @@ public:
         }
         if (request.body.empty())
             return refuse({400, "Bad SDP", "The request has no SDP offer in its body", std::nullopt}, reply);
-        if (request.body.size() > options_.max_sdp_bytes) return refuse(too_large(), reply);
+        if (request.body.size() > limits().sdp_bytes) return refuse(too_large(), reply);
 
         const std::string room = *request.param("room");
         backend_.create(role_, room, *admitted, std::move(request.body),
@@ -60,7 +59,7 @@ public:
         }
         if (request.body.empty())
             return refuse({400, "Bad SDP fragment", "The request has no SDP fragment in its body", std::nullopt}, reply);
-        if (request.body.size() > options_.max_sdp_bytes) return refuse(too_large(), reply);
+        if (request.body.size() > limits().sdp_bytes) return refuse(too_large(), reply);
         auto if_match = parse_if_match(request.headers);
         if (!if_match)
             return refuse({400, "Bad precondition", "If-Match must be one quoted entity tag or *", std::nullopt}, reply);
@@ -94,16 +93,19 @@ public:
 private:
     std::expected<std::optional<Auth>, Refusal> admit(const Request& request) const {
         const std::string& room = *request.param("room");
-        if (!valid_room_name(room))
-            return std::unexpected(Refusal{400, "Bad room name",
-                                           "A room name has 1 to 128 characters of UTF-8 and no control characters",
-                                           std::nullopt});
+        const std::size_t longest = limits().room_name_bytes;
+        if (!valid_room_name(room, longest))
+            return std::unexpected(
+                Refusal{400, "Bad room name",
+                        "A room name has 1 to " + std::to_string(longest) + " bytes of UTF-8 and no control characters",
+                        std::nullopt});
         return authorize_(role_, room, request.bearer_token());
     }
 
+    Limits limits() const { return options_.limits ? options_.limits() : Limits{}; }
+
     Refusal too_large() const {
-        return {413, "SDP too large", "At most " + std::to_string(options_.max_sdp_bytes) + " bytes are accepted",
-                std::nullopt};
+        return {413, "SDP too large", "At most " + std::to_string(limits().sdp_bytes) + " bytes are accepted", std::nullopt};
     }
 
     Response problem(const Refusal& refusal) const {
@@ -152,8 +154,8 @@ private:
 
 }  // namespace
 
-bool valid_room_name(std::string_view name) {
-    std::size_t characters = 0;
+bool valid_room_name(std::string_view name, std::size_t max_bytes) {
+    if (name.empty() || name.size() > max_bytes) return false;
     for (std::size_t i = 0; i < name.size();) {
         const std::size_t length = http::utf8_sequence_length(name.substr(i));
         if (length == 0) return false;
@@ -162,9 +164,8 @@ bool valid_room_name(std::string_view name) {
         if (first < 0x20 || first == 0x7f) return false;
         if (first == 0xc2 && static_cast<unsigned char>(name[i + 1]) < 0xa0) return false;
         i += length;
-        ++characters;
     }
-    return characters >= 1 && characters <= max_room_characters;
+    return true;
 }
 
 void mount(http::Router& router, Backend& backend, Authorize authorize, Options options) {

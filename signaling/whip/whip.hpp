@@ -85,19 +85,25 @@ struct IceServer {
     std::string credential;
 };
 
+/// What one client may ask for.
+struct Limits {
+    std::size_t sdp_bytes = 64 * 1024;
+    std::size_t room_name_bytes = 128;  // of UTF-8
+};
+
 struct Options {
     /// Advertised as Link fields of the 201; asked per session since TURN credentials are short-lived.
     std::function<std::vector<IceServer>(Role, const std::string& room, const std::optional<Auth>&)> ice_servers;
     std::string realm = "sluice";
     /// A PATCH without If-Match: 428 (RFC 9725 §4.3.1) or, when false, passed on without a precondition.
     bool require_if_match = true;
-    std::size_t max_sdp_bytes = 64 * 1024;
+    std::function<Limits()> limits;  // asked at each request; empty: the defaults
 };
 
 /// Registers the routes. `backend` and `router` must outlive each other's use.
 void mount(http::Router& router, Backend& backend, Authorize authorize, Options options = {});
 
-/// Decoded room name: 1..128 characters (code points) of valid UTF-8, no control characters.
-bool valid_room_name(std::string_view name);
+/// Decoded room name: 1..max_bytes bytes of valid UTF-8, no control characters.
+bool valid_room_name(std::string_view name, std::size_t max_bytes = Limits{}.room_name_bytes);
 
 }  // namespace sluice::whip

@@ -30,8 +30,9 @@ protected:
             options());
     }
 
-    static Options options() {
+    Options options() {
         Options options;
+        options.limits = [this] { return limits_; };
         options.ice_servers = [](Role, const std::string&, const std::optional<Auth>&) {
             return std::vector<IceServer>{{"stun:s.test:3478", "", ""},
                                           {"turn:t.test:3478?transport=udp", "us\"er", "cr\\ed"}};
@@ -64,6 +65,7 @@ protected:
     http::Router router_;
     Role asked_role_{};
     std::string asked_room_;
+    Limits limits_;
 };
 
 TEST_F(Whip, CreatesASession) {
@@ -240,10 +242,21 @@ TEST_F(Whip, ChecksRoomNames) {
     EXPECT_EQ(post("/whip/" + std::string(129, 'r')).status, 400);
     EXPECT_EQ(post("/whip/" + std::string(128, 'r')).status, 201);
     std::string accents;
-    for (int i = 0; i < 128; ++i) accents += "%C3%A9";
-    EXPECT_EQ(post("/whip/" + accents).status, 201) << "counted in characters";
+    for (int i = 0; i < 64; ++i) accents += "%C3%A9";
+    EXPECT_EQ(post("/whip/" + accents).status, 201);
+    EXPECT_EQ(post("/whip/" + accents + "a").status, 400) << "counted in bytes";
     EXPECT_EQ(post("/whip/a%20b").status, 201);
     EXPECT_FALSE(valid_room_name(""));
+}
+
+TEST_F(Whip, AsksForItsLimitsAtEachRequest) {
+    limits_ = {.sdp_bytes = 4, .room_name_bytes = 3};
+    EXPECT_EQ(post("/whip/abc").status, 413);
+    const Response longer = post("/whip/abcd");
+    EXPECT_EQ(longer.status, 400);
+    EXPECT_NE(longer.body.find("1 to 3 bytes"), std::string::npos) << longer.body;
+    limits_ = {};
+    EXPECT_EQ(post("/whip/abcd").status, 201);
 }
 
 }  // namespace

@@ -102,7 +102,8 @@ std::expected<std::string, AdminError> read_answer(std::string_view answer) {
     if (body.size() < length)
         return std::unexpected(AdminError{false, status, "the control plane broke off in the middle of its answer"});
     body = body.substr(0, length);
-    if (status < 200 || status > 299) return std::unexpected(AdminError{false, status, refusal(status, body)});
+    if (status < 200 || status > 299)
+        return std::unexpected(AdminError{false, status, refusal(status, body), std::string(body)});
     return std::string(body);
 }
 

@@ -15,6 +15,7 @@ struct AdminError {
     bool unreachable = false;  // nobody answers there; otherwise the control plane refused, or answered nonsense
     int status = 0;            // of HTTP, when it answered
     std::string message;
+    std::string body{};  // of a refusal, as it came
 };
 
 class AdminClient {

@@ -131,7 +131,8 @@ void add_other_verbs(CLI::App& app, Line& line, const AddVerb& add) {
         ->add_option("FILE", line.file)
         ->required();
     add(*config, "show", "the values in force with --config, or the defaults; secrets are masked", config_show);
-    add(*config, "reload", "check the control plane's file, then let it read it again", config_reload);
+    add(*config, "reload", "let the control plane read its file again; says what changed, or all that is wrong",
+        config_reload);
     CLI::App* token = app.add_subcommand("token", "access tokens")->require_subcommand(1);
     CLI::App* create = add(*token, "create", "sign a token with a key of the configuration", [&](const Settings& s) {
         const auto ttl = parse_duration(line.ttl);

@@ -275,11 +275,37 @@ TEST_F(CliTest, CreatesATokenThatTheConfiguredKeyVerifies) {
     EXPECT_EQ(ctl({"token", "create", "--room", "r"}).exit, 2);
 }
 
-TEST_F(CliTest, ReloadsNothingForAControlPlaneWithoutAFile) {
-    control_plane({});  // this process: it was given no --config
+TEST_F(CliTest, ReloadShowsWhatIsInForceAndWhatWaits) {
+    control_plane(
+        {{"POST /v1/config/reload",
+          AdminThread::json(
+              R"({"version":1,"file":"/etc/s.conf","changes":[{"key":"log.level","change":"warm","before":"\"info\"","after":"\"warn\"","applied":true,"restart":["data plane"]},)"
+              R"({"key":"dataplane.control_socket","change":"cold","before":"a","after":"b","applied":false,"restart":["control plane","data plane"]}]})")}});
+    const Ran ran = ctl({"config", "reload"});
+    EXPECT_EQ(ran.exit, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("/etc/s.conf was read again\n"));
+    EXPECT_THAT(
+        ran.out,
+        HasSubstr("log.level                 \"info\"  \"warn\"  in force; the data plane takes it at its next start\n"));
+    EXPECT_THAT(ran.out, HasSubstr("waits for a restart of the control plane, data plane\n"));
+    const auto data = ctl({"config", "reload", "--json"}).json().at("data").as_object();
+    EXPECT_EQ(data.at("changes").as_array().size(), 2u);
+    EXPECT_FALSE(data.contains("version"));
+}
+
+TEST_F(CliTest, ReloadSaysAllThatIsWrongAndEndsWith1) {
+    control_plane(
+        {{"POST /v1/config/reload",
+          AdminThread::json(R"({"title":"Nothing was reloaded","status":422,"detail":"s.conf:1: one\ns.conf:2: two\n",)"
+                            R"("diagnostics":[{"line":1},{"line":2}]})",
+                            422)}});
     const Ran ran = ctl({"config", "reload"});
     EXPECT_EQ(ran.exit, 1);
-    EXPECT_THAT(ran.err, HasSubstr("without --config"));
+    EXPECT_EQ(ran.out, "");
+    EXPECT_THAT(ran.err, HasSubstr("s.conf:1: one\ns.conf:2: two\nnothing was reloaded: what ran goes on"));
+    const auto json = ctl({"config", "reload", "--json"}).json();
+    EXPECT_EQ(json.at("exit_code").as_int64(), 1);
+    EXPECT_EQ(json.at("data").at("diagnostics").as_array().size(), 2u);
 }
 
 TEST_F(CliTest, TopShowsOneFrame) {

@@ -1,14 +1,7 @@
-#include <signal.h>
-
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <system_error>
-
 #include "config/load.hpp"
 #include "config/schema.hpp"
 #include "config/text.hpp"
+#include "tools/sluicectl/json_text.hpp"
 #include "tools/sluicectl/table.hpp"
 #include "tools/sluicectl/verbs.hpp"
 
@@ -45,29 +38,20 @@ json::value value_json(const config::Row& row, const config::Value& value) {
     return out;
 }
 
-// What the process was given as --config, as a path that holds here; "" if it was given none.
-std::expected<std::string, std::string> config_file_of(pid_t pid) {
-    const std::string proc = "/proc/" + std::to_string(pid);
-    std::ifstream in(proc + "/cmdline", std::ios::binary);
-    const std::string all(std::istreambuf_iterator<char>{in}, {});
-    if (all.empty())
-        return std::unexpected("cannot read " + proc +
-                               "/cmdline: run as the same user as the control plane, or give --config");
-    std::vector<std::string> arguments;
-    for (std::size_t at = 0; at < all.size(); at += arguments.back().size() + 1) arguments.emplace_back(all.c_str() + at);
-    std::string file;
-    for (std::size_t i = 1; i < arguments.size(); ++i) {
-        constexpr std::string_view with_value = "--config=";
-        if (arguments[i] == "--config" && i + 1 < arguments.size())
-            file = arguments[i + 1];
-        else if (arguments[i].starts_with(with_value))
-            file = arguments[i].substr(with_value.size());
+// What the control plane did with its file, as a table.
+std::string changes_text(const json::object& answer, std::size_t width) {
+    const std::string file = printable(text_of(answer, "file"));
+    Table table({{"KEY"}, {"BEFORE"}, {"AFTER"}, {"NOW"}});
+    for (const auto* change : objects_of(answer, "changes")) {
+        std::string planes;
+        if (const auto* restart = change->if_contains("restart"); restart != nullptr && restart->is_array())
+            for (const json::value& plane : restart->as_array())
+                if (plane.is_string()) planes += (planes.empty() ? "" : ", ") + std::string(plane.as_string());
+        std::string now = is_true(*change, "applied") ? "in force" : "waits for a restart of the " + planes;
+        if (is_true(*change, "applied") && !planes.empty()) now += "; the " + planes + " takes it at its next start";
+        table.add({text_of(*change, "key"), text_of(*change, "before"), text_of(*change, "after"), std::move(now)});
     }
-    if (file.empty() || file.starts_with('/')) return file;
-    std::error_code error;
-    const auto directory = std::filesystem::read_symlink(proc + "/cwd", error);
-    if (error) return std::unexpected(proc + "/cwd: " + error.message());
-    return (directory / file).string();
+    return file + (table.empty() ? " was read again: nothing changed\n" : " was read again\n" + table.to_string(width));
 }
 
 }  // namespace
@@ -92,29 +76,27 @@ Outcome config_show(const Settings& settings) {
 }
 
 Outcome config_reload(const Settings& settings) {
-    const auto pid = admin(settings).listener();
-    if (!pid) return failed(pid.error());
-    if (*pid <= 0)
-        return Outcome::failed(Exit::failure, "the control plane runs in another pid namespace: send it SIGHUP there");
-    const auto file = config_file_of(*pid);
-    if (!file) return Outcome::failed(Exit::failure, file.error());
-    if (file->empty())
-        return Outcome::failed(Exit::failure,
-                               "the control plane was started without --config: there is nothing to read again");
-    if (const auto loaded = config::load_file(*file); !loaded) {
-        Outcome outcome = refused(loaded.error());
+    const auto body = admin(settings).post("/v1/config/reload");
+    if (!body) {
+        Outcome outcome = failed(body.error());
+        if (body.error().unreachable) return outcome;
+        // All that is wrong stands there, one a line; the answer has it in parts too.
+        while (outcome.error.ends_with('\n')) outcome.error.pop_back();
         outcome.error += "\nnothing was reloaded: what ran goes on";
+        outcome.control_plane = PlaneState{true, {}};
+        if (const auto problem = parse_object(body.error().body))
+            if (const auto* diagnostics = problem->if_contains("diagnostics"))
+                outcome.data = {{"diagnostics", *diagnostics}};
         return outcome;
     }
-    if (::kill(*pid, SIGHUP) != 0) {
-        return Outcome::failed(Exit::failure, "cannot signal the control plane: " + std::generic_category().message(errno));
-    }
+    auto answer = parse_object(*body);
+    if (!answer)
+        return Outcome::failed(Exit::failure, "the control plane's answer is no JSON object: is it of another version?");
+    without_version(*answer);
     Outcome outcome;
     outcome.control_plane = PlaneState{true, {}};
-    outcome.data = {{"file", *file}, {"pid", *pid}, {"signalled", true}};
-    outcome.text =
-        printable(*file) +
-        " is correct, and the control plane was told to read it; its log names what changed, and what waits for a restart\n";
+    outcome.text = changes_text(*answer, settings.width);
+    outcome.data = std::move(*answer);
     return outcome;
 }
 

@@ -31,7 +31,7 @@ namespace sluice::ctl {
 
 [[nodiscard]] Outcome config_check(const std::string& file);
 [[nodiscard]] Outcome config_show(const Settings& settings);
-// Checks the file that the control plane runs with, and tells it to read it again (SIGHUP).
+// Lets the control plane read its file again: what changed, or all that is wrong with it.
 [[nodiscard]] Outcome config_reload(const Settings& settings);
 
 struct TokenRequest {
