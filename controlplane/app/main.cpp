@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "config/load.hpp"
+#include "config/manual.hpp"
 #include "config/schema.hpp"
 #include "controlplane/app/control_plane.hpp"
 #include "controlplane/core/log.hpp"
@@ -64,12 +65,31 @@ int main(int argc, char** argv) {
     const auto& levels = sluice::config::find_row("log.level")->choices;
     cli.add_option("--log-level", level, "trace, debug, info, warn or error; overrides log.level")
         ->check(CLI::IsMember(std::vector<std::string>(levels.begin(), levels.end())));
+    bool man = false;
+    cli.add_flag("--man", man, "the manual page, in roff")->group("");
     try {
         cli.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return cli.exit(e) == 0 ? 0 : 2;
     }
 
+    if (man) {
+        std::fputs(sluice::config::command_page(
+                       cli, {.name = "sluice-controlplane",
+                             .section = 8,
+                             .summary = "signaling, rooms, ICE and DTLS of Sluice",
+                             .version = SLUICE_VERSION,
+                             .details = {"It serves WHIP, WHEP, the page and metrics over HTTP, answers sluicectl on a unix "
+                                         "socket, and programs the data plane, which carries the sessions on while this "
+                                         "process is away. SIGHUP reads the configuration again; a file with a mistake "
+                                         "changes nothing. SIGTERM and SIGINT end it.",
+                                         "Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot start or was replaced by "
+                                         "another control plane, 2 for a bad command line, 3 for a bad configuration."},
+                             .see_also = {"sluicectl(1)", "sluice.conf(5)", "sluice-dataplane(8)"}})
+                       .c_str(),
+                   stdout);
+        return 0;
+    }
     if (!level.empty())
         flags.log_level = static_cast<sluice::config::LogLevel>(std::ranges::find(levels, level) - levels.begin());
 

@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "config/load.hpp"
+#include "config/manual.hpp"
 #include "dataplane/app/data_plane.hpp"
 #include "dataplane/app/log.hpp"
 #include "dataplane/app/service_manager.hpp"
@@ -56,7 +57,22 @@ int main(int argc, char** argv) {
     cli.add_option("--watchdog-ms", watchdog_ms, "abort when a worker makes no progress for this long; 0 = never")
         ->check(CLI::Range(0, 600'000));
     cli.add_flag("--plan", plan_only, "print the memory plan and the EAL arguments, and stop");
+    bool man = false;
+    cli.add_flag("--man", man, "the manual page, in roff")->group("");
     CLI11_PARSE(cli, argc, argv);
+    if (man) {
+        fmt::print("{}", config::command_page(
+                             cli, {.name = "sluice-dataplane",
+                                   .section = 8,
+                                   .summary = "the packet plane of Sluice",
+                                   .version = SLUICE_VERSION,
+                                   .details = {"It takes a network port with DPDK, opens, fans out and seals media on "
+                                               "poll-mode workers, and serves the control socket for sluice-controlplane "
+                                               "and sluicectl. SIGTERM and SIGINT end it. A worker that is stuck aborts it, "
+                                               "so that its supervisor starts it again."},
+                                   .see_also = {"sluicectl(1)", "sluice.conf(5)", "sluice-controlplane(8)"}}));
+        return 0;
+    }
 
     config::Config config = config::load_default();
     if (!config_path.empty()) {

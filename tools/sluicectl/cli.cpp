@@ -5,9 +5,11 @@
 #include <functional>
 
 #include "config/load.hpp"
+#include "config/manual.hpp"
 #include "controlplane/core/clock.hpp"
 #include "dataplane/abi/capture_ring.hpp"
 #include "tools/sluicectl/capture.hpp"
+#include "tools/sluicectl/completion.hpp"
 #include "tools/sluicectl/data_plane.hpp"
 #include "tools/sluicectl/event_feed.hpp"
 #include "tools/sluicectl/format.hpp"
@@ -40,6 +42,7 @@ struct Line {
     std::vector<std::string> subject;  // of trace
     double seconds = 0;
     CaptureRequest capture;
+    std::string shell, page;
     TokenRequest token;
 
     std::string command;
@@ -151,6 +154,30 @@ void add_other_verbs(CLI::App& app, Line& line, const AddVerb& add) {
     create->add_option("--ttl", line.ttl, "how long it is valid")->capture_default_str();
 }
 
+// For packages and builds, not for people: what is made from the parser's own model.
+void add_generated_texts(CLI::App& app, Line& line, const AddVerb& add) {
+    const auto text = [](std::string made) {
+        Outcome outcome;
+        outcome.data = {{"text", made}};
+        outcome.text = std::move(made);
+        return outcome;
+    };
+    CLI::App* completion = add(app, "completion", "completion for a shell",
+                               [&app, text](const Settings&) { return text(bash_completion(app)); });
+    completion->group("")->add_option("SHELL", line.shell)->required()->check(CLI::IsMember({"bash"}));
+    CLI::App* man = add(app, "man", "a manual page", [&app, &line, text](const Settings&) {
+        if (line.page == "sluice.conf") return text(config::configuration_page(SLUICE_VERSION));
+        return text(
+            config::command_page(app, {.name = "sluicectl",
+                                       .section = 1,
+                                       .summary = "look into a running Sluice and operate it",
+                                       .version = SLUICE_VERSION,
+                                       .details = {},
+                                       .see_also = {"sluice.conf(5)", "sluice-dataplane(8)", "sluice-controlplane(8)"}}));
+    });
+    man->group("")->add_option("PAGE", line.page)->required()->check(CLI::IsMember({"sluicectl", "sluice.conf"}));
+}
+
 std::expected<Settings, Outcome> settings_of(const Line& line, const Terminal& terminal) {
     Settings s;
     if (!line.config_file.empty() && line.needs_config) {
@@ -230,6 +257,7 @@ int run(std::vector<std::string> arguments, std::ostream& out, std::ostream& err
     add_control_plane_verbs(app, line, add);
     add_live_verbs(app, line, add, out, err, terminal);
     add_other_verbs(app, line, add);
+    add_generated_texts(app, line, add);
 
     std::ranges::reverse(arguments);  // as CLI11 takes them
     try {
