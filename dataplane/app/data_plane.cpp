@@ -150,6 +150,10 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     info.max_legs = d.limits.legs;
     info.allow_plaintext = options.allow_plaintext;
     server_ = std::make_unique<control::Server>(*registry_, segment_, rings_.fd(), wake_, info);
+    if (options.next_hop_interface != 0) {
+        auto hops = follow_next_hops(options.next_hop_interface, {ip4.value_or(IpAddress{}), ip6.value_or(IpAddress{})});
+        if (!hops) return std::unexpected(hops.error());
+    }
     seen_loops_.resize(d.workers);
     progress_ns_.resize(d.workers);
     return server_->listen(d.control_socket);
@@ -158,6 +162,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
 DataPlane::~DataPlane() {
     stop_workers();
     server_.reset();
+    next_hops_.reset();
     // Objects that the workers held are freed with the registry and the links; the pools outlive both.
     registry_.reset();
     workers_.clear();
@@ -205,9 +210,25 @@ void DataPlane::turn(int timeout_ms) {
         for (int budget = 256; budget > 0 && link->events().pop(event); --budget) server_->forward(event);
     }
     if (host_ != nullptr) host_->turn(to_host_, *from_host_);
+    if (next_hops_ != nullptr) turn_next_hops();
     wake_control_plane();
     segment_.header().heartbeat.fetch_add(1, std::memory_order_relaxed);
     if (running_) watch();
+}
+
+std::expected<void, std::string> DataPlane::follow_next_hops(unsigned interface_index,
+                                                             const std::array<IpAddress, 2>& addresses) {
+    auto kernel = port::NetlinkKernel::open(interface_index, addresses);
+    if (!kernel) return std::unexpected(kernel.error());
+    kernel_ = std::move(*kernel);
+    next_hops_ = std::make_unique<NextHopFeed>(*registry_, *kernel_);
+    return {};
+}
+
+void DataPlane::turn_next_hops() {
+    const std::int64_t now = clock_.now_ns();
+    if (const auto state = kernel_->poll(next_hops_->next_hops(), now); !state) failure_ = state.error();
+    next_hops_->next_hops().turn(now);
 }
 
 // At most one wake a millisecond: the wake costs, not the copy.

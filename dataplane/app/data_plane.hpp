@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "dataplane/app/next_hop_feed.hpp"
 #include "dataplane/control/server.hpp"
 #include "dataplane/port/ethdev_port.hpp"
 #include "dataplane/port/host_port.hpp"
+#include "dataplane/port/netlink_kernel.hpp"
 
 namespace sluice::app {
 
@@ -40,6 +42,8 @@ struct Options {
     // In the place of a TAP, for tests: who drains and fills them is the test. Not owned; by worker, and worker 0's.
     std::vector<port::HostRing*> to_host;
     port::HostRing* from_host = nullptr;
+    // Index of the kernel's interface whose routes and neighbours say where frames go; 0: back the way they came.
+    unsigned next_hop_interface = 0;
 };
 
 class DataPlane {
@@ -54,6 +58,9 @@ public:
     void stop_workers();
     // Everything that main does; waits at most `timeout_ms` for the control socket.
     void turn(int timeout_ms);
+
+    // Why this process cannot go on and should be started again; empty while it can.
+    [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
     // For tests that drive the workers themselves instead of starting them.
     [[nodiscard]] worker::Worker& worker(std::uint32_t i) noexcept { return *workers_[i]; }
@@ -70,6 +77,8 @@ private:
     std::expected<void, std::string> start_host_port(const config::Dataplane& dataplane, Options& options);
     void describe_port(const config::Dataplane& dataplane, const Options& options);
     void count_host_port() noexcept;
+    std::expected<void, std::string> follow_next_hops(unsigned interface_index, const std::array<IpAddress, 2>& addresses);
+    void turn_next_hops();
     void wake_control_plane();
     void watch();
 
@@ -91,6 +100,9 @@ private:
     std::vector<std::unique_ptr<worker::Worker>> workers_;
     std::unique_ptr<control::Registry> registry_;
     std::unique_ptr<control::Server> server_;
+    std::unique_ptr<port::NetlinkKernel> kernel_;
+    std::unique_ptr<NextHopFeed> next_hops_;
+    std::string failure_;
     std::atomic<bool> stop_{false};
     bool running_ = false;
     std::vector<std::uint64_t> seen_loops_;

@@ -17,6 +17,7 @@
 #include "dataplane/app/data_plane.hpp"
 #include "dataplane/app/log.hpp"
 #include "dataplane/app/service_manager.hpp"
+#include "dataplane/port/af_xdp_host.hpp"
 #include "dataplane/port/eal.hpp"
 
 namespace {
@@ -28,7 +29,8 @@ int fail(const std::string& why) {
     return 1;
 }
 
-// Keys live in this process: no core files, no ptrace by the unprivileged.
+// Keys live in this process from the first connection on: no core files, no ptrace by the unprivileged. Not before the port
+// is up: without root such a process cannot open its own /proc/self/fd, where the XDP filter is.
 void protect_secrets() {
     const rlimit none{0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
@@ -84,6 +86,15 @@ int main(int argc, char** argv) {
     app::set_log(app::log_settings(config));
     const app::MemoryPlan plan = app::plan_memory(config.dataplane);
     const auto needed_mb = static_cast<unsigned>((plan.pools_bytes >> 20) + 24);
+    std::unique_ptr<port::AfXdpHost> af_xdp;  // outlives EAL
+    if (config.dataplane.port.type == config::PortType::af_xdp && !plan_only) {
+        auto acquired = port::AfXdpHost::acquire(config);
+        if (!acquired) return fail(acquired.error());
+        af_xdp = std::move(*acquired);
+        if (af_xdp->removed_stale_filter())
+            app::log(config::LogLevel::info, "removed the XDP filter that an earlier data plane left");
+        config.dataplane.port.xdp_program = af_xdp->program();
+    }
     const unsigned free_mb = port::free_hugepages_mb();
     const auto eal = port::plan_eal(config.dataplane, free_mb, needed_mb);
     if (!eal) return fail(eal.error());
@@ -99,7 +110,6 @@ int main(int argc, char** argv) {
         fmt::print("\n");
         return 0;
     }
-    protect_secrets();
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path(config.dataplane.control_socket).parent_path(), ignored);
     if (const auto started = port::start_eal(*eal); !started) return fail(started.error());
@@ -107,17 +117,20 @@ int main(int argc, char** argv) {
     {
         app::Options options;
         options.watchdog_ms = watchdog_ms;
+        if (af_xdp != nullptr) options.next_hop_interface = af_xdp->interface().index;
         auto plane = app::DataPlane::create(config, options);
         if (!plane) {
             result = fail(plane.error());
         } else {
+            protect_secrets();
             for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { stop_requested = 1; });
             hand_over_state((*plane)->segment());
             (*plane)->start_workers();
             app::log(config::LogLevel::info, fmt::format("sluice-dataplane serves {} with {} worker(s)",
                                                          config.dataplane.control_socket, config.dataplane.workers));
             if (const auto told = app::notify("READY=1"); !told) fail(told.error());
-            while (stop_requested == 0) (*plane)->turn(1);
+            while (stop_requested == 0 && (*plane)->failure().empty()) (*plane)->turn(1);
+            if (!(*plane)->failure().empty()) result = fail((*plane)->failure());
         }
     }
     (void)rte_eal_cleanup();

@@ -39,6 +39,9 @@ std::expected<void, std::string> DataPlane::start_port(const config::Config& con
         const int socket = static_cast<int>(rte_socket_id());
         rx_pool_ = rte_pktmbuf_pool_create("rx", plan.rx_mbufs, 256, 0, mbuf_room, socket);
         if (rx_pool_ == nullptr) return std::unexpected("no memory for the rx pool; " + plan.to_string());
+        if (d.port.type == config::PortType::af_xdp && rx_pool_->nb_mem_chunks != 1)
+            return std::unexpected(
+                std::string("af_xdp needs its packet memory in one piece: try dataplane.hugepages = \"off\""));
         if (rte_eth_dev_count_avail() == 0)
             return std::unexpected(std::string("no DPDK port came up: check dataplane.port"));
         port::EthdevPlan device{rte_eth_find_next(0), d.workers, descriptors, socket, rx_pool_, own, {}};

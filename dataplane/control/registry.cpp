@@ -180,6 +180,7 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
         else
             record.programmed = spec.path;
         send(spec.worker, std::move(c));
+        path_changed(id, record.spec.path);
         return {};
     }
     const auto slot = transport_slots_->take();
@@ -198,6 +199,7 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
     auto c = command(Op::install_transport, token);
     fill_transport(*c, record, spec, true);
     send(spec.worker, std::move(c));
+    path_changed(id, record.spec.path);
     return {};
 }
 
@@ -469,6 +471,7 @@ void Registry::remove_transport(Id id, std::uint64_t token) {
     c->transport = record.object.get();
     c->garbage = std::move(record.object);
     send(record.spec.worker, std::move(c));
+    if (path_observer_) path_observer_(id, nullptr);
 }
 
 Registry::Result Registry::sweep(std::uint32_t generation, bool force, std::uint64_t token) {
@@ -516,10 +519,6 @@ std::uint64_t Registry::dump(const std::function<void(ByteView)>& out) const {
         ++count;
     }
     return count;
-}
-
-void Registry::path_learned(std::uint64_t transport, const abi::FlowAddress& path) {
-    if (const auto at = transports_.find(transport); at != transports_.end()) at->second.spec.path = path;
 }
 
 void Registry::source_learned(std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc) {

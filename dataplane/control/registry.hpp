@@ -64,6 +64,13 @@ public:
     void path_learned(std::uint64_t transport, const abi::FlowAddress& path);
     void source_learned(std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc);
 
+    // Where a transport's egress goes: called when it has a path for the first time or another one, with nullptr when it is gone.
+    using PathObserver = std::function<void(std::uint64_t transport, const abi::FlowAddress* path)>;
+    void observe_paths(PathObserver observer) { path_observer_ = std::move(observer); }
+    // The next hop of a transport, if its path still leads to `destination`; and an entry of the table, on every worker.
+    void set_next_hop(std::uint64_t transport, const IpAddress& destination, table::NextHopIndex next_hop);
+    void update_next_hop(table::NextHopIndex next_hop, const table::NextHop& entry);
+
     [[nodiscard]] std::size_t transports() const noexcept { return transports_.size(); }
     [[nodiscard]] std::size_t sources() const noexcept { return sources_.size(); }
     [[nodiscard]] std::size_t legs() const noexcept { return legs_.size(); }
@@ -116,6 +123,7 @@ private:
     void leave_view(SourceRecord& source, std::uint16_t worker, std::uint64_t token);
     void send_interest(SourceRecord& source, std::uint64_t token);
     void join_view(SourceRecord& source, LegRecord& leg, worker::Command& c, std::uint64_t token);
+    void path_changed(Id transport, const abi::FlowAddress& path) const;
     void fill_transport(worker::Command& c, TransportRecord& record, const abi::TransportSpec& spec, bool new_keys);
 
     RegistryLimits limits_;
@@ -131,6 +139,7 @@ private:
     std::unordered_map<Id, Blob> blobs_;
     std::uint64_t blob_bytes_ = 0;
     std::unordered_map<std::uint64_t, std::size_t> under_way_;  // by token
+    PathObserver path_observer_;
 };
 
 }  // namespace sluice::control

@@ -75,6 +75,9 @@ std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigne
             break;
         case config::PortType::af_xdp:
             vdev = "net_af_xdp0,iface=" + p.interface + ",start_queue=0,queue_count=" + std::to_string(queues);
+            // The driver maps the rx pool as one piece, so it has to be one; with physical addresses it would be as
+            // scattered as the machine's memory.
+            a.push_back("--iova-mode=va");
             if (!p.xdp_program.empty()) vdev += ",xdp_prog=" + p.xdp_program;
             break;
         case config::PortType::memif: vdev = "net_memif0"; break;

@@ -10,6 +10,7 @@
 #include "dataplane/abi/state_segment.hpp"
 #include "dataplane/media/twcc_recorder.hpp"
 #include "dataplane/srtp/srtp.hpp"
+#include "dataplane/table/next_hop.hpp"
 #include "dataplane/wire/udp_template.hpp"
 
 namespace sluice::table {
@@ -58,7 +59,9 @@ struct alignas(64) Transport {
     IceState ice;
     IceState previous_ice;
 
-    abi::FlowAddress path;                            // where egress goes
+    // Where egress goes. Its MAC is that of the last authenticated packet; hot.path has the next hop's where that is known.
+    abi::FlowAddress path;
+    NextHopIndex next_hop = no_next_hop;
     abi::FlowAddress programmed_path;                 // what the control plane asked for last
     std::array<abi::FlowAddress, max_flows> flows{};  // in the flow table, oldest first
     std::uint8_t flow_count = 0;

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "dataplane/base/ip_address.hpp"
 #include "dataplane/table/leg.hpp"
+#include "dataplane/table/next_hop.hpp"
 #include "dataplane/table/source.hpp"
 #include "dataplane/table/transport.hpp"
 #include "dataplane/telemetry/tap.hpp"
@@ -28,6 +30,8 @@ enum class Op : std::uint8_t {
     request_keyframe,
     set_capture,  // `tap`, or none; the one before on the way back
     set_trace,
+    set_next_hop,     // of one transport
+    update_next_hop,  // an entry of the table, on every worker
 };
 
 struct Command {
@@ -53,6 +57,10 @@ struct Command {
     std::uint32_t leg_capacity = 0;
     // set_capture, set_trace
     std::unique_ptr<telemetry::Tap> tap;
+    // set_next_hop: only if the transport's path still leads there. update_next_hop: the entry.
+    IpAddress destination;
+    table::NextHopIndex next_hop = table::no_next_hop;
+    table::NextHop next_hop_entry;
     // Keeps alive what the worker lets go of; dropped when main frees the command.
     std::shared_ptr<const void> garbage;
 };

@@ -33,14 +33,33 @@ std::optional<wire::UdpTemplate> Worker::template_of(const abi::FlowAddress& flo
     return made ? std::optional(*made) : std::nullopt;
 }
 
-void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
+// Writes the headers of t.path; false when the addresses make no UDP path.
+bool Worker::stamp_path(table::Transport& t) noexcept {
+    abi::FlowAddress flow = t.path;
+    if (const table::NextHop& hop = next_hops_[t.next_hop]; hop.resolved) flow.remote_mac = hop.mac.bytes;
     const auto made = template_of(flow);
-    if (!made) return;
+    if (!made) return false;
+    t.hot.path = *made;
+    return true;
+}
+
+void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
+    if (!template_of(flow)) return;
+    // Main finds the way to the new address; the way to the old one may be another.
+    if (flow.remote_ip != t.path.remote_ip) t.next_hop = table::no_next_hop;
     t.path = flow;
     t.path_authenticated_ns = now_ns_;
-    t.hot.path = *made;
-    t.hot.max_payload = static_cast<std::uint16_t>(config_.mtu - made->l3_length() - sizeof(wire::UdpHeader));
+    (void)stamp_path(t);
+    t.hot.max_payload = static_cast<std::uint16_t>(config_.mtu - t.hot.path.l3_length() - sizeof(wire::UdpHeader));
     t.hot.has_path = true;
+}
+
+// The same 5-tuple from another MAC or VLAN: the peer, or the router before it, has changed.
+void Worker::follow_link(table::Transport& t, const Datagram& datagram) noexcept {
+    const wire::UdpDatagram& frame = *datagram.frame;
+    if (t.path.remote_mac == frame.source_mac.bytes && t.path.vlan == frame.vlan.value_or(0)) return;
+    t.path = flow_of(datagram);
+    (void)stamp_path(t);
 }
 
 void Worker::switch_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
@@ -61,6 +80,7 @@ void Worker::authenticated(table::Transport& t, const Datagram& datagram) noexce
     t.last_seen_ns = now_ns_;
     if (table::key_of(t.path) == datagram.key) {
         t.path_authenticated_ns = now_ns_;
+        follow_link(t, datagram);
     } else {
         switch_path(t, flow_of(datagram));
     }

@@ -78,6 +78,8 @@ void Worker::apply(Command& c) noexcept {
         case Op::request_keyframe: c.source->keyframes.request(); return;
         case Op::set_capture: std::swap(capture_, c.tap); return;
         case Op::set_trace: std::swap(trace_, c.tap); return;
+        case Op::set_next_hop: return set_next_hop(c);
+        case Op::update_next_hop: return update_next_hop(c);
     }
 }
 

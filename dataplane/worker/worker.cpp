@@ -64,6 +64,7 @@ bool Worker::iterate() noexcept {
     worked |= stage_inject();
     worked |= stage_from_host();
     worked |= stage_commands();
+    worked |= stage_next_hops();
     worked |= stage_fanout();
     if (now_ns_ >= next_tick_ns_) {
         next_tick_ns_ = now_ns_ + tick_ns;

@@ -29,6 +29,7 @@
 #include "dataplane/port/port_io.hpp"
 #include "dataplane/table/flow_table.hpp"
 #include "dataplane/table/media_packet.hpp"
+#include "dataplane/table/next_hop.hpp"
 #include "dataplane/telemetry/tap.hpp"
 #include "dataplane/wire/responder.hpp"
 #include "dataplane/wire/rtcp_reports.hpp"
@@ -143,7 +144,13 @@ private:
     void learn_flow(table::Transport& t, const abi::FlowAddress& flow) noexcept;
     void switch_path(table::Transport& t, const abi::FlowAddress& flow) noexcept;
     void set_path(table::Transport& t, const abi::FlowAddress& flow) noexcept;
+    bool stamp_path(table::Transport& t) noexcept;
+    void follow_link(table::Transport& t, const Datagram& datagram) noexcept;
     void authenticated(table::Transport& t, const Datagram& datagram) noexcept;
+    // next_hop.cpp
+    void set_next_hop(const Command& c) noexcept;
+    void update_next_hop(const Command& c) noexcept;
+    bool stage_next_hops() noexcept;
     // stage_ingest.cpp
     void stage_rtp(const Datagram& datagram) noexcept;
     void ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const Datagram& datagram) noexcept;
@@ -269,6 +276,8 @@ private:
     std::vector<table::Source*> sources_;        // by slot
     std::vector<table::SourceView*> views_;      // by slot
     std::vector<table::SourceView*> due_;
+    table::NextHopTable next_hops_{};
+    std::size_t restamp_left_ = 0;  // transports_[0, this) may still have headers from before an entry changed
     std::array<rte_mbuf*, tx_batch> tx_{};
     std::uint16_t tx_count_ = 0;
     std::array<std::uint8_t, 2048> rtcp_plain_{};   // the compound that stage_rtcp reads

@@ -117,7 +117,7 @@ void Harness::send_frame(const Frame& frame, unsigned queue, std::uint64_t rx_fl
 Frame Harness::frame_of(const Peer& peer, ByteView payload, std::optional<std::uint16_t> vlan) {
     const IpAddress ip = peer.address.address.is_v4() ? our_ip : *IpAddress::parse("fd77:7777::1");
     const Endpoint local{ip, static_cast<std::uint16_t>(7882 + peer.worker)};
-    const auto path = wire::UdpTemplate::make({peer_mac, our_mac, peer.address, local, vlan, 64, 0});
+    const auto path = wire::UdpTemplate::make({peer.mac, our_mac, peer.address, local, vlan, 64, 0});
     EXPECT_TRUE(path.has_value());
     Frame frame(path->header_length() + payload.size());
     path->stamp(frame.data(), static_cast<std::uint16_t>(payload.size()));

@@ -34,6 +34,7 @@ struct Peer {
     srtp::Suite suite = srtp::Suite::plaintext;
     srtp::MasterKey to_us;  // what the peer seals with
     srtp::MasterKey to_peer;
+    Mac mac = peer_mac;  // where its frames come from
 };
 
 // A frame as the port got it.

@@ -27,8 +27,9 @@ PROGRAM = pathlib.Path(os.environ.get("SLUICE_LOAD", (BUILD if BUILD.is_absolute
 class Load:
     """A running sluice-load. It streams until finish()."""
 
-    def __init__(self, room, viewers, *arguments):
-        self.arguments = [str(PROGRAM), "--room", room, "--viewers", str(viewers), "--seconds", "0", "--json", *map(str, arguments)]
+    def __init__(self, room, viewers, *arguments, netns=None):
+        within = ["ip", "netns", "exec", netns] if netns else []
+        self.arguments = [*within, str(PROGRAM), "--room", room, "--viewers", str(viewers), "--seconds", "0", "--json", *map(str, arguments)]
         self.events = queue.Queue()
         self.process = None
         self.reader = None

@@ -80,6 +80,9 @@ class Quickstart:
     def __exit__(self, *_):
         self.stop()
 
+    def command(self):
+        return [ROOT / "quickstart", "--no-setup", "--state-dir", self.state_dir, *self.arguments]
+
     def start(self, ready_within=30):
         begun = time.monotonic()
         self.process = subprocess.Popen(
@@ -88,7 +91,7 @@ class Quickstart:
         try:
             wait_until(lambda: "ready http" in self.output() or self.process.poll() is not None, ready_within, "ready")
             if self.process.poll() is not None:
-                raise AssertionError(f"quickstart ended with {self.process.returncode}")
+                raise AssertionError(f"{self.process.args[0]} ended with {self.process.returncode}")
         except AssertionError as error:
             output = self.output()
             self.stop()
@@ -142,6 +145,27 @@ class Quickstart:
         if findings:
             raise AssertionError("\n".join(findings[:10]))
         return code
+
+
+class Planes(Quickstart):
+    """Both planes, supervised as quickstart does, with a configuration of the test's own: for ports that are no TAP.
+
+    `settings` is the text of a configuration file without http.listen and dataplane.control_socket.
+    """
+
+    def __init__(self, settings, listen):
+        super().__init__()
+        self.settings = settings
+        self.listen = listen
+
+    def command(self):
+        build = pathlib.Path(os.environ.get("SLUICE_BUILD_DIR", "build"))
+        config, control_socket = self.state_dir / "sluice.conf", self.state_dir / "dataplane.sock"
+        dataplane = self.settings.replace("dataplane :\n{", f'dataplane :\n{{\n  control_socket = "{control_socket}";', 1)
+        config.write_text(f'http : {{ listen = "{self.listen}"; port = {HTTP[1]}; }};\n{dataplane}')
+        return ["/usr/bin/python3", ROOT / "tools/supervise/supervise.py", "--state-dir", self.state_dir, "--build-dir", ROOT / build,
+                "--config", config, "--control-socket", control_socket, "--listen", f"{self.listen}:{HTTP[1]}",
+                "--url", f"http://{self.listen}:{HTTP[1]}"]
 
 
 class Result(unittest.TextTestResult):
