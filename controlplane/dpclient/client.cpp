@@ -59,7 +59,8 @@ void Client::Impl::stop() {
 void Client::Impl::connect() {
     auto channel = Channel::connect(io_, options_.path);
     if (!channel) {
-        complain("cannot connect to " + options_.path + ": " + channel.error());
+        // At first there may just not be one yet.
+        complain("cannot connect to " + options_.path + ": " + channel.error(), counters_.connects == 0);
         return retry_later();
     }
     channel_ = *channel;
@@ -100,10 +101,15 @@ void Client::Impl::retry_later() {
     });
 }
 
-// Once per outage: the retries are 50 ms apart.
-void Client::Impl::complain(const std::string& why) {
-    if (!complained_) core::log("dpclient").warn("data plane: {}; retrying", why);
-    complained_ = true;
+// Each reason once: the retries are 50 ms apart.
+void Client::Impl::complain(const std::string& why, bool harmless) {
+    if (why == complaint_) return;
+    complaint_ = why;
+    if (harmless) {
+        core::log("dpclient").info("waiting for the data plane: {}", why);
+    } else {
+        core::log("dpclient").warn("data plane: {}; retrying", why);
+    }
 }
 
 void Client::Impl::drop(const std::string& why) {
@@ -170,7 +176,7 @@ void Client::Impl::on_hello_reply(ByteView record, std::vector<core::UniqueFd> f
     }
     if (const auto taken = take_hello(*reply, std::move(fds)); !taken) return drop(taken.error());
     timer_.cancel();
-    complained_ = false;
+    complaint_.clear();
     ++counters_.connects;
     core::log("dpclient")
         .info("connected to data plane boot {}, ABI {}, {} workers, epoch {}: {}", hex(hello_.boot_id), hello_.abi,

@@ -48,7 +48,7 @@ private:
     void retry_later();
     void drop(const std::string& why);
     void on_lost(const std::string& why);
-    void complain(const std::string& why);
+    void complain(const std::string& why, bool harmless = false);
     void on_record(ByteView record, std::vector<core::UniqueFd> fds);
     void on_hello_reply(ByteView record, std::vector<core::UniqueFd> fds);
     [[nodiscard]] std::expected<void, std::string> take_hello(const abi::HelloReply& reply, std::vector<core::UniqueFd> fds);
@@ -92,7 +92,7 @@ private:
 
     State state_ = State::offline;
     bool stopped_ = false;
-    bool complained_ = false;  // of this outage
+    std::string complaint_;  // the last one of this outage
     std::shared_ptr<Channel> channel_;
     std::uint64_t seq_ = 0;
     std::uint64_t epoch_ = 0;

@@ -32,6 +32,10 @@ class Ready(unittest.TestCase):
             self.assertLess(sluice.seconds_to_ready, 5)
             self.assertEqual(request("GET", "/healthz")[0], 200)
             self.assertIn("serves browsers on the same machine", sluice.output())
+            # A newcomer reads no warning of what is as it should be; the log file has every line.
+            for word in ("qdisc", "EAL", "rte flow", "secondary", "warning"):
+                self.assertNotIn(word, sluice.output())
+            self.assertIn("qdisc", sluice.log())
 
     def test_serves_the_page(self):
         with Quickstart():

@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import queue
+import re
 import selectors
 import signal
 import socket
@@ -27,6 +28,9 @@ import time
 from fd_store import FdStore
 
 RESTART_AFTER = 0.1  # seconds
+# What DPDK says at every start with a TAP and no 1 GB pages: nothing is wrong. Only the log file has it.
+CHATTER = re.compile(r"EAL: No free \d+ kB hugepages reported|tap_nl_dump_ext_ack\(\): Specified qdisc kind|qdisc_create_multiq\(\)|"
+                     r"eth_dev_tap_create\(\): .*(multiq qdisc|rte flow support)|tap_mp_req_on_rxtx\(\)")
 STOP_TIMEOUT = 5.0  # seconds from SIGTERM to SIGKILL
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
@@ -70,6 +74,8 @@ class Log:
             self.file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}\n")
         except OSError:
             pass  # a full disk must not stop the planes
+        if name and CHATTER.match(text):
+            return
         try:
             self.lines.put_nowait(line)
         except queue.Full:

@@ -3,7 +3,7 @@
 #include "controlplane/app/main.cpp"
 #undef main
 
-#include "prologue.hpp"
+#include "tests/fault/fake_next/prologue.hpp"
 
 int main(int argc, char** argv) {
     for (int i = 1; i + 1 < argc; ++i) {

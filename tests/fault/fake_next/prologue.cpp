@@ -1,4 +1,4 @@
-#include "prologue.hpp"
+#include "tests/fault/fake_next/prologue.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
