@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "dataplane/port/eal.hpp"
-#include "perf/lib/slices.hpp"
 #include "perf/lib/statistics.hpp"
 
 namespace sluice::perf {
@@ -68,15 +67,14 @@ Eal start_eal(const char* program, unsigned needed_mb) {
 }
 
 double empty_syscall_ns(const TscClock& clock) {
-    SliceMeter meter(clock);
-    meter.begin_turn();
-    while (meter.closed() < 21) {
-        meter.resume();
-        for (int i = 0; i < 16; ++i) syscall(SYS_getppid);
-        meter.sight(16, 16);
-    }
+    // Batches of a few microseconds: one that somebody else disturbed is an outlier.
+    constexpr int batch = 32;
     std::vector<double> ticks;
-    for (const Slice& s : meter.clean()) ticks.push_back(s.ticks);
+    for (int i = 0; i < 1000; ++i) {
+        const std::uint64_t start = TscClock::ticks();
+        for (int j = 0; j < batch; ++j) syscall(SYS_getppid);
+        ticks.push_back(static_cast<double>(TscClock::ticks() - start) / batch);
+    }
     return median(ticks) * 1e9 / static_cast<double>(clock.hz());
 }
 

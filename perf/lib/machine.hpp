@@ -21,7 +21,7 @@ struct Eal {
 };
 Eal start_eal(const char* program, unsigned needed_mb);
 
-// Median cost in ns of a system call that does nothing (getppid), over slices that nobody disturbed.
+// Median cost in ns of a system call that does nothing (getppid).
 [[nodiscard]] double empty_syscall_ns(const TscClock& clock);
 
 }  // namespace sluice::perf

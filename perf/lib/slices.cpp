@@ -29,12 +29,14 @@ bool SliceMeter::sight_at(std::uint64_t now, std::uint64_t units, std::uint64_t 
     last_ = now;
     Kind& k = kinds_[kind];
     const auto work = static_cast<double>(units);
-    if (interval > k.usual * work + gap_ticks_) gap_ = true;
+    const bool gap = interval > k.usual * work + gap_ticks_;
+    gap_ |= gap;
     if (units != 0) k.recent[k.seen++ % k.recent.size()] = interval / work;
     k.spent += interval;
     spent_ += interval;
     finished_ += finished;
     if (spent_ < slice_ticks_ || finished_ == 0) return false;
+    if (closed_ == 0 && !gap && spent_ < slice_ticks_ * warming_slices) return false;
     close();
     return true;
 }

@@ -3,11 +3,16 @@
 // Theory of operation. The contender's loop is sighted at points that lie a few microseconds of work apart (every burst of
 // frames that leaves, every system call). A sighting closes the slice as soon as a millisecond of work is together, so that
 // a fan-out to 10,000 viewers is cut inside the burst. A *gap* is time between two sightings in which we did not run: what
-// the interval exceeds the work in it by. The work is taken from the median of the last intervals of the same kind, so that
-// a long burst is no gap and 20 us of somebody else's inside a long burst are one. A slice with a gap above 20 us is
-// dropped. Time between pause() and resume() counts for nothing. The first slice of a turn warms the caches that another
-// contender had, and is not kept. Example: meter.begin_turn(); while (meter.closed() < 2) { prepare(); meter.resume();
-// work(); meter.sight(n, n); meter.pause(); }
+// the interval exceeds the work in it by. The work is taken from the lowest median of the intervals of that kind so far, so
+// that a long burst is no gap and 20 us of somebody else's inside a long burst are one. A slice with a gap above 20 us is
+// dropped. Time between pause() and resume() counts for nothing.
+//
+// The first slice of a turn warms the caches that another contender had, and is not kept. It goes on until a gap has just
+// passed, for up to 4 ms: the kernel's timer, whose interrupt can exceed 20 us in a virtual machine, would otherwise spoil a
+// quarter of all slices by itself.
+//
+// Example: meter.begin_turn();
+//          while (meter.closed() < 2) { prepare(); meter.resume(); work(); meter.sight(n, n); meter.pause(); }
 //
 // Thread: one.
 #pragma once
@@ -31,6 +36,8 @@ public:
     static constexpr std::uint64_t slice_ns = 1'000'000;
     static constexpr std::uint64_t gap_ns = 20'000;
     static constexpr double taint_share = 0.25;
+    // The most that warming takes, in slices: the period of a timer of 250 Hz.
+    static constexpr double warming_slices = 4;
 
     explicit SliceMeter(const TscClock& clock);
 

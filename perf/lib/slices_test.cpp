@@ -38,6 +38,19 @@ TEST_F(Slices, TheFirstSliceOfATurnIsNotKept) {
     EXPECT_EQ(meter_.slices(), 2u);
 }
 
+TEST_F(Slices, WarmingEndsAfterAGapOrFourMilliseconds) {
+    meter_.begin_turn();
+    const std::uint64_t start = now_;
+    slices(1, 10);
+    EXPECT_NEAR(static_cast<double>(now_ - start) / ticks_per_us_, 4000, 20);
+    meter_.begin_turn();
+    for (int i = 0; i < 150; ++i) burst(10, 64, 64);
+    EXPECT_EQ(meter_.closed(), 0u);
+    burst(50, 64, 64);
+    EXPECT_EQ(meter_.closed(), 1u);
+    EXPECT_EQ(meter_.slices(), 0u);
+}
+
 TEST_F(Slices, ASliceEndsAfterAMillisecondOfWork) {
     const std::uint64_t start = now_;
     slices(5, 10);
