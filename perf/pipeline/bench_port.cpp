@@ -18,8 +18,9 @@ std::uint64_t visits(const abi::WorkerBlock& counters) noexcept {
 
 }  // namespace
 
-BenchPort::BenchPort()
-    : ring_(rte_ring_create("bench_port", slots, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ)),
+BenchPort::BenchPort(bool offload)
+    : offload_(offload),
+      ring_(rte_ring_create("bench_port", slots, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ)),
       ring_port_(nullptr, ring_) {
     if (ring_ != nullptr) return;
     fmt::print(stderr, "pipeline: no memory for a ring\n");

@@ -30,14 +30,14 @@ public:
     static constexpr unsigned slots = 512;
     using Frame = std::vector<std::uint8_t>;
 
-    BenchPort();
+    explicit BenchPort(bool offload);
     ~BenchPort() override;
     BenchPort(const BenchPort&) = delete;
     BenchPort& operator=(const BenchPort&) = delete;
 
     std::uint16_t receive(rte_mbuf** frames, std::uint16_t capacity) noexcept override;
     std::uint16_t transmit(rte_mbuf** frames, std::uint16_t count) noexcept override;
-    [[nodiscard]] bool offloads_udp_checksum() const noexcept override { return offload; }
+    [[nodiscard]] bool offloads_udp_checksum() const noexcept override { return offload_; }
 
     // Frees what is still in the ring.
     void drain() noexcept;
@@ -46,7 +46,6 @@ public:
     void pause() noexcept;
 
     Behind behind = Behind::null;
-    bool offload = true;
     rte_mbuf* next = nullptr;  // what receive() gives
     SliceMeter* meter = nullptr;
     const abi::WorkerBlock* counters = nullptr;  // the worker's own: what the meter is told was done
@@ -61,6 +60,7 @@ private:
     // Smaller bursts are seen by pause(): a reading of the TSC per packet would be measured too.
     static constexpr std::uint64_t worth_a_sight = 32;
 
+    bool offload_;
     rte_ring* ring_;
     port::RingPort ring_port_;
     std::uint64_t seen_ = 0;

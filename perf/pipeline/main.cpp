@@ -19,21 +19,22 @@ using namespace sluice::perf;
 
 struct Plan {
     SceneSpec scene;
-    std::vector<Variant> variants;
+    std::vector<Behind> ports;
 };
 
 constexpr auto gcm = srtp::Suite::aead_aes_128_gcm;
 constexpr auto cm = srtp::Suite::aes_cm_128_hmac_sha1_80;
 const std::vector<unsigned> all_viewers{1, 10, 100, 1000, 10'000};
-const std::vector<Variant> all_variants{
-    {Behind::null, true}, {Behind::ring, true}, {Behind::null, false}, {Behind::ring, false}};
+const std::vector<Behind> both{Behind::null, Behind::ring};
 
 // Every combination.
 std::vector<Plan> full(const std::vector<unsigned>& viewers, std::size_t size) {
     std::vector<Plan> plans;
     for (const auto suite : {gcm, cm}) {
         for (const bool v6 : {false, true}) {
-            for (const unsigned n : viewers) plans.push_back({{n, suite, v6, size}, all_variants});
+            for (const bool offload : {true, false}) {
+                for (const unsigned n : viewers) plans.push_back({{n, suite, v6, offload, size}, both});
+            }
         }
     }
     return plans;
@@ -42,12 +43,13 @@ std::vector<Plan> full(const std::vector<unsigned>& viewers, std::size_t size) {
 // Each dimension once.
 std::vector<Plan> quick(const std::vector<unsigned>& viewers, std::size_t size) {
     std::vector<Plan> plans;
-    for (const unsigned n : viewers) plans.push_back({{n, gcm, false, size}, {{Behind::null, true}, {Behind::ring, true}}});
+    for (const unsigned n : viewers) plans.push_back({{n, gcm, false, true, size}, both});
     const unsigned typical = std::find(viewers.begin(), viewers.end(), 1000) != viewers.end() ? 1000 : viewers.front();
-    plans.push_back({{typical, cm, false, size}, {{Behind::null, true}, {Behind::ring, true}}});
-    plans.push_back({{typical, gcm, false, size}, {{Behind::ring, false}}});
-    plans.push_back({{typical, gcm, true, size}, {{Behind::ring, true}, {Behind::ring, false}}});
-    plans.push_back({{typical, cm, true, size}, {{Behind::ring, false}}});
+    plans.push_back({{typical, cm, false, true, size}, both});
+    plans.push_back({{typical, gcm, false, false, size}, {Behind::ring}});
+    plans.push_back({{typical, gcm, true, true, size}, {Behind::ring}});
+    plans.push_back({{typical, gcm, true, false, size}, {Behind::ring}});
+    plans.push_back({{typical, cm, true, false, size}, {Behind::ring}});
     return plans;
 }
 
@@ -89,8 +91,8 @@ int main(int argc, char** argv) {
             fmt::print(stderr, "pipeline: {}\n", checked.error());
             return 1;
         }
-        for (const Variant& variant : plan.variants) {
-            const auto row = measurement.row(variant, options);
+        for (const Behind behind : plan.ports) {
+            const auto row = measurement.row(behind, options);
             if (!row) {
                 fmt::print(stderr, "pipeline: {} viewers, {}: {}\n", plan.scene.viewers, srtp::to_string(plan.scene.suite),
                            row.error());

@@ -51,7 +51,7 @@ bool of_one_viewer(std::string_view name) {
 }  // namespace
 
 Measurement::Measurement(const SceneSpec& spec)
-    : scene_(spec, port_), cipher_(spec, ring_buffers), kernel_(spec), check_(spec) {
+    : port_(spec.offload), scene_(spec, port_), cipher_(spec, ring_buffers), kernel_(spec), check_(spec) {
     port_.counters = &scene_.counters();
 }
 
@@ -85,13 +85,12 @@ std::expected<void, std::string> Measurement::sample(bool broken) {
     if (broken) {
         for (auto& frame : frames) frame[frame.size() / 2] ^= 1;
     }
-    return check_.check(frames, scene_.published(), port_.offload);
+    return check_.check(frames, scene_.published(), scene_.spec().offload);
 }
 
-std::expected<Row, std::string> Measurement::row(const Variant& variant, const MeasureOptions& options) {
-    port_.behind = variant.behind;
-    port_.offload = variant.offload;
-    cipher_.set_buffers(variant.behind == Behind::null ? swallowed_buffers : ring_buffers);
+std::expected<Row, std::string> Measurement::row(Behind behind, const MeasureOptions& options) {
+    port_.behind = behind;
+    cipher_.set_buffers(behind == Behind::null ? swallowed_buffers : ring_buffers);
     const abi::WorkerBlock& counters = scene_.counters();
     const TscClock& clock = scene_.clock();
     const Drops drops_before = drops_of(counters);
@@ -118,8 +117,7 @@ std::expected<Row, std::string> Measurement::row(const Variant& variant, const M
 
     Row row;
     row.scene = scene_.spec();
-    row.behind = variant.behind;
-    row.offload = variant.offload;
+    row.behind = behind;
     row.pipeline = figure_of(pipeline, clock);
     row.cipher = figure_of(cipher, clock);
     row.kernel = figure_of(kernel, clock);

@@ -15,11 +15,6 @@
 
 namespace sluice::perf {
 
-struct Variant {
-    Behind behind = Behind::null;
-    bool offload = true;
-};
-
 struct MeasureOptions {
     unsigned rounds = 100;
     bool break_sample = false;  // flips a bit of what is checked: the check has to notice
@@ -28,11 +23,15 @@ struct MeasureOptions {
 class Measurement {
 public:
     explicit Measurement(const SceneSpec& spec);
+    // What is in the port's ring belongs to the scene's pools.
+    ~Measurement() { port_.drain(); }
+    Measurement(const Measurement&) = delete;
+    Measurement& operator=(const Measurement&) = delete;
 
     // Once, before the first row: the baseline sends what it claims to send.
     [[nodiscard]] std::expected<void, std::string> check_baseline();
     // An error where the output is not what was published, or a packet is missing and no counter says why.
-    [[nodiscard]] std::expected<Row, std::string> row(const Variant& variant, const MeasureOptions& options);
+    [[nodiscard]] std::expected<Row, std::string> row(Behind behind, const MeasureOptions& options);
     [[nodiscard]] std::string_view kernel_sink() const noexcept { return kernel_.sink(); }
 
 private:

@@ -21,7 +21,7 @@ const char* family(const Row& row) {
     return row.scene.v6 ? "IPv6" : "IPv4";
 }
 const char* checksum(const Row& row) {
-    return row.offload ? "offload" : "software";
+    return row.scene.offload ? "offload" : "software";
 }
 
 }  // namespace

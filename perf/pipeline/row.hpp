@@ -21,7 +21,6 @@ struct Figure {
 struct Row {
     SceneSpec scene;
     Behind behind = Behind::null;
-    bool offload = true;
 
     Figure pipeline;
     double frame_bytes = 0;  // Ethernet frame without FCS

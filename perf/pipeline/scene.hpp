@@ -21,6 +21,7 @@ struct SceneSpec {
     unsigned viewers = 1;
     srtp::Suite suite = srtp::Suite::aead_aes_128_gcm;
     bool v6 = false;
+    bool offload = true;         // of UDP checksums; a worker asks its port once
     std::size_t payload = 1200;  // RTP payload in bytes, at least 24
 };
 
