@@ -90,8 +90,8 @@ TEST(PerfMicro, EveryStageDoesItsWork) {
         EXPECT_GT(row.at("ns").to_number<double>(), 0) << name;
         EXPECT_GT(row.at("cycles").to_number<double>(), 0) << name;
     }
-    EXPECT_EQ(groups, (std::set<std::string>{"frame", "egress", "table", "stun", "srtp", "srtcp", "rtp", "media", "leg", "rtcp",
-                                             "ingest", "nack", "ring"}));
+    EXPECT_EQ(groups, (std::set<std::string>{"frame", "egress", "table", "stun", "srtp", "srtcp", "rtp", "media", "leg",
+                                             "rtcp", "ingest", "nack", "ring"}));
 }
 
 TEST(PerfMicro, FailsWhenNothingWasMeasured) {
