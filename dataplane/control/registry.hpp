@@ -64,7 +64,8 @@ public:
     void path_learned(std::uint64_t transport, const abi::FlowAddress& path);
     void source_learned(std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc);
 
-    // Where a transport's egress goes: called when it has a path for the first time or another one, with nullptr when it is gone.
+    // Where a transport's egress goes: called when it has a path for the first time or another one, with nullptr when it is
+    // gone.
     using PathObserver = std::function<void(std::uint64_t transport, const abi::FlowAddress* path)>;
     void observe_paths(PathObserver observer) { path_observer_ = std::move(observer); }
     // The next hop of a transport, if its path still leads to `destination`; and an entry of the table, on every worker.
