@@ -44,6 +44,8 @@ constexpr KeyReaders table[] = {
     {"dataplane.port.host_address", reader_host_setup},
     {"dataplane.port.host_address6", reader_host_setup},
     {"dataplane.port.mac", data},
+    {"dataplane.port.host_interface", data},
+    {"dataplane.port.vlan", data},
     {"dataplane.port.mtu", data},
     {"dataplane.port.queues", data},
     {"dataplane.port.xdp_program", data},

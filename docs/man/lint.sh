@@ -3,4 +3,4 @@
 set -eu
 complaints=$(groff -man -Tutf8 -ww -z "$1" 2>&1)
 [ -z "$complaints" ] || { printf '%s\n' "$complaints"; exit 1; }
-groff -man -Tutf8 "$1" | grep -q NAME
+groff -man -Tutf8 -P-cbu "$1" | grep -q NAME
