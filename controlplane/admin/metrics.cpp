@@ -117,6 +117,9 @@ void worker_metrics(Writer& out, const dpclient::SegmentView& segment, const Eng
         {"sluice_worker_stun_answered", "Connectivity checks that the worker answered itself",
          &abi::WorkerBlock::stun_answered},
         {"sluice_worker_handed_over", "Packets that belonged to another worker", &abi::WorkerBlock::handed_over},
+        {"sluice_worker_fragments", "IP fragments that were given to reassembly", &abi::WorkerBlock::fragments},
+        {"sluice_worker_reassembled", "Datagrams that came whole out of IP fragments", &abi::WorkerBlock::reassembled},
+        {"sluice_worker_events_lost", "Events of a worker that main was too slow to take", &abi::WorkerBlock::events_lost},
     };
     for (const Counter& c : counters) {
         out.family(c.name, "counter", c.help);

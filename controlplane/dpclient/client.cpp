@@ -21,6 +21,13 @@ std::string hex(const std::array<std::uint8_t, 16>& id) {
     return out;
 }
 
+abi::PacketRecord record_to(abi::TransportId transport, const abi::FlowAddress& to) {
+    abi::PacketRecord record;
+    record.transport = transport;
+    record.flow = to;
+    return record;
+}
+
 }  // namespace
 
 std::string_view name(ResyncKind kind) noexcept {
@@ -257,14 +264,16 @@ void Client::Impl::request_keyframe(abi::SourceId source) {
     send_message(request);
 }
 
-bool Client::Impl::inject(std::uint16_t worker, abi::TransportId transport, const abi::FlowAddress& to, ByteView datagram) {
-    abi::PacketRecord record;
-    record.transport = transport;
-    record.flow = to;
+bool Client::Impl::inject(std::uint16_t worker, abi::PacketRecord record, ByteView datagram) {
     const bool sent = rings_ && worker < rings_->workers() &&
                       (record.worker = static_cast<std::uint8_t>(worker), rings_->inject(record, datagram));
     ++(sent ? counters_.injected : counters_.inject_refused);
     return sent;
+}
+
+bool Client::Impl::inject_answer(std::uint16_t worker, abi::PacketRecord record, ByteView answer) {
+    if (const auto* spec = program_.find(record.transport); spec != nullptr) record.verified_ufrag = spec->ice.ufrag;
+    return inject(worker, record, answer);
 }
 
 Client::Client(boost::asio::io_context& io, Program& program, ClientOptions options, ClientHandlers handlers)
@@ -286,7 +295,10 @@ void Client::request_keyframe(abi::SourceId source) {
     impl_->request_keyframe(source);
 }
 bool Client::inject(std::uint16_t worker, abi::TransportId transport, const abi::FlowAddress& to, ByteView datagram) {
-    return impl_->inject(worker, transport, to, datagram);
+    return impl_->inject(worker, record_to(transport, to), datagram);
+}
+bool Client::inject_answer(std::uint16_t worker, abi::TransportId transport, const abi::FlowAddress& to, ByteView answer) {
+    return impl_->inject_answer(worker, record_to(transport, to), answer);
 }
 bool Client::connected() const noexcept {
     return impl_->state() > Impl::State::greeting;

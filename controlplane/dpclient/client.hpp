@@ -119,6 +119,9 @@ public:
     void request_keyframe(abi::SourceId source);
     // Sends a datagram through a worker (STUN answers, DTLS). False: not connected, no such worker, ring full or too long.
     bool inject(std::uint16_t worker, abi::TransportId transport, const abi::FlowAddress& to, ByteView datagram);
+    // The same for the answer to a check that verified: the worker knows `to` as a flow of the transport before the answer
+    // leaves, so that what the peer sends upon it (DTLS) is not a stranger's.
+    bool inject_answer(std::uint16_t worker, abi::TransportId transport, const abi::FlowAddress& to, ByteView answer);
 
     [[nodiscard]] bool connected() const noexcept;  // HELLO is answered
     [[nodiscard]] bool synced() const noexcept;     // and the resync is done

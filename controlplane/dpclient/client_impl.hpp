@@ -27,7 +27,8 @@ public:
     void stop();
     void apply(ApplyCallback done);
     void request_keyframe(abi::SourceId source);
-    bool inject(std::uint16_t worker, abi::TransportId transport, const abi::FlowAddress& to, ByteView datagram);
+    bool inject(std::uint16_t worker, abi::PacketRecord record, ByteView datagram);
+    bool inject_answer(std::uint16_t worker, abi::PacketRecord record, ByteView answer);
 
     enum class State : std::uint8_t { offline, greeting, dumping, feeding, syncing, ready };
     [[nodiscard]] State state() const noexcept { return state_; }

@@ -66,6 +66,23 @@ TEST_F(PuntTest, KeepsWhatWasPuntedWhileTheSocketWasLost) {
     ASSERT_TRUE(until([&] { return seen.size() == 1; }));
 }
 
+TEST_F(PuntTest, AnAnswerToAVerifiedCheckNamesTheFragmentItIsFor) {
+    boot();
+    auto spec = transport(t1);
+    spec.ice.ufrag = {'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'};
+    program.upsert(spec);
+    start();
+    ASSERT_TRUE(synced());
+    ASSERT_TRUE(client->inject_answer(0, t1, flow(1), hello));
+    ASSERT_TRUE(client->inject(0, t1, flow(1), hello));
+    const auto answer = plane->take_injected(0);
+    const auto other = plane->take_injected(0);
+    ASSERT_TRUE(answer && other);
+    EXPECT_EQ(answer->record.verified_ufrag, spec.ice.ufrag);
+    EXPECT_EQ(answer->record.flow, flow(1));
+    EXPECT_EQ(other->record.verified_ufrag, (std::array<char, abi::ufrag_size>{}));
+}
+
 TEST_F(PuntTest, DrainsMoreThanItsBudgetInSeveralTurns) {
     boot();
     auto o = client_options();

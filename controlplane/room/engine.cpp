@@ -101,8 +101,13 @@ void Engine::handle(Session& s, PeerResult result) {
     const abi::TransportId id = s.state.id;
     const std::uint16_t worker = s.state.worker;
     const auto inject = [this, id, worker](const std::vector<PeerResult::Output>& outputs) {
-        for (const PeerResult::Output& out : outputs)
-            environment_.client.inject(worker, id, out.flow, ByteView{out.datagram.data(), out.datagram.size()});
+        for (const PeerResult::Output& out : outputs) {
+            const ByteView datagram{out.datagram.data(), out.datagram.size()};
+            if (out.answers_check)
+                environment_.client.inject_answer(worker, id, out.flow, datagram);
+            else
+                environment_.client.inject(worker, id, out.flow, datagram);
+        }
     };
     if (const auto* programmed = environment_.program.find(id);
         programmed != nullptr && (result.path_changed || result.connected)) {

@@ -48,8 +48,9 @@ PeerResult Peer::receive_stun(ByteView datagram, const abi::FlowAddress& flow, s
     if (phase_ == PeerPhase::ended) return result;
     ice::CheckResult check = agent_.handle_check(datagram, remote_of(flow), now_ns, local_of(flow));
     result.verdict = check.verdict;
-    if (!check.response.empty()) result.outputs.push_back({flow, std::move(check.response)});
-    if (check.verdict != ice::CheckVerdict::valid) return result;
+    const bool verified = check.verdict == ice::CheckVerdict::valid;
+    if (!check.response.empty()) result.outputs.push_back({flow, std::move(check.response), verified});
+    if (!verified) return result;
 
     const auto selected = agent_.selected();
     const bool chosen = check.selection_changed && selected && *selected == pair_of(flow);

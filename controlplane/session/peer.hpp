@@ -29,6 +29,7 @@ struct PeerResult {
     struct Output {
         abi::FlowAddress flow;
         std::vector<std::uint8_t> datagram;
+        bool answers_check = false;  // one that verified: the flow is this peer's
     };
     std::vector<Output> outputs;
     bool path_changed = false;  // path() is new: also the first one

@@ -14,7 +14,7 @@
     X(frame_truncated,         notice, "Ethernet, IP or UDP header does not fit the frame") \
     X(frame_bad_length,        notice, "IP or UDP length contradicts the frame") \
     X(frame_bad_checksum,      notice, "IPv4 header checksum is wrong, or the UDP checksum where the NIC verifies it") \
-    X(frame_fragment,          notice, "IP fragment to a media port") \
+    X(frame_fragment,          notice, "IP fragment that nobody puts together") \
     X(frame_unsupported,       normal, "neither IP, ARP nor neighbour discovery, or an unknown protocol") \
     X(not_our_address,         normal, "destination address is not ours") \
     X(not_our_port,            normal, "UDP port that belongs to no worker") \
@@ -60,7 +60,13 @@
     X(host_limited,            notice, "frame for the host port over its rate") \
     X(host_ring_full,          notice, "the kernel does not take frames of the host port") \
     X(host_not_for_us,         normal, "frame to another station's MAC, not for the host port either") \
-    X(red_malformed,           notice, "RED payload without a primary block of the negotiated codec (RFC 2198)")
+    X(red_malformed,           notice, "RED payload without a primary block of the negotiated codec (RFC 2198)") \
+    X(fragment_limited,        notice, "IP fragments over the rate of their source or of reassembly") \
+    X(fragment_tiny,           notice, "IP fragment smaller than an honest sender makes them") \
+    X(fragment_too_long,       notice, "IP fragments of a datagram that is too long, or in too many pieces") \
+    X(fragment_duplicate,      normal, "IP fragment that was received before") \
+    X(fragment_overlap,        notice, "IP fragments that overlap or contradict each other, with all of their datagram") \
+    X(fragment_timeout,        normal, "IP fragments whose datagram was not whole in time")
 // clang-format on
 
 namespace sluice::abi {

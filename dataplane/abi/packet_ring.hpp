@@ -27,7 +27,11 @@ struct PacketRecord {
     TransportId transport = TransportId::none;  // by ufrag (stun) or by 5-tuple (dtls)
     std::int64_t rx_unix_ns = 0;
     FlowAddress flow;
-    std::uint8_t reserved2[56]{};
+    // Injected answers to a check that the control plane verified: our ufrag that the check named. Before the answer leaves,
+    // the worker lets `flow` lead to that transport, so that the DTLS which the answer sets off finds it. All zero
+    // otherwise.
+    std::array<char, ufrag_size> verified_ufrag{};
+    std::uint8_t reserved2[48]{};
 };
 static_assert(sizeof(PacketRecord) == 128);
 

@@ -41,7 +41,7 @@ static_assert(is_pod_of<EventTransportSilent, 40>);
 static_assert(is_pod_of<EventBye, 32>);
 static_assert(is_pod_of<EventFenced, 24>);
 static_assert(is_pod_of<FlowAddress, 48>);
-static_assert(is_pod_of<PacketRecord, 128>);
+static_assert(is_pod_of<PacketRecord, 128> && offsetof(PacketRecord, verified_ufrag) == 72);
 static_assert(is_pod_of<ObserveStart, 552>);
 static_assert(is_pod_of<ObserveStarted, 40>);
 static_assert(is_pod_of<ObserveStop, 32>);

@@ -64,7 +64,10 @@ struct alignas(64) WorkerBlock {
     std::uint64_t legs;
     std::uint64_t history_free;
     std::uint64_t history_total;
-    std::uint64_t reserved[5];
+    std::uint64_t events_lost;  // the ring to main was full; what matters of them is sent again
+    std::uint64_t fragments;    // IP fragments handed to main
+    std::uint64_t reassembled;  // datagrams that came back whole
+    std::uint64_t reserved[2];
     StageCounters stages[stage_slots];
     std::uint64_t drops[drop_reason_slots];
     std::uint64_t loop_ns[histogram_slots];     // log2 of ns per busy iteration

@@ -34,10 +34,12 @@ std::optional<IpAddress> address_of(const std::string& cidr) {
 std::string MemoryPlan::to_string() const {
     constexpr double mb = 1024.0 * 1024.0;
     return fmt::format(
-        "memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {} history packets per worker), "
+        "memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {} history packets per worker, {} "
+        "fragment "
+        "buffers), "
         "{:.1f} MB state segment, {:.1f} MB packet rings, {:.0f} MB for blobs",
-        pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, history_per_worker, segment_bytes / mb, rings_bytes / mb,
-        blob_budget / mb);
+        pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, history_per_worker, control::Reassembly::buffers,
+        segment_bytes / mb, rings_bytes / mb, blob_budget / mb);
 }
 
 MemoryPlan plan_memory(const config::Dataplane& d) {
@@ -48,9 +50,10 @@ MemoryPlan plan_memory(const config::Dataplane& d) {
                                                          table::MediaPacket::buffer_size) -
                               1;
     const std::uint64_t mbuf = sizeof(rte_mbuf) + mbuf_room + 64;
-    plan.pools_bytes = mbuf * (plan.rx_mbufs + std::uint64_t{plan.tx_mbufs_per_worker} * d.workers) +
-                       std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 17 / 16 +
-                       std::uint64_t{d.limits.transports} * 512 * d.workers;
+    plan.pools_bytes =
+        mbuf * (plan.rx_mbufs + std::uint64_t{plan.tx_mbufs_per_worker} * d.workers + control::Reassembly::buffers) +
+        control::Reassembly::table_bytes + std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 17 / 16 +
+        std::uint64_t{d.limits.transports} * 512 * d.workers;
     plan.segment_bytes = telemetry::Segment::size_of({d.workers, 1, d.limits.transports, d.limits.sources, d.limits.legs});
     plan.rings_bytes = abi::RingLayout::total(d.workers);
     plan.blob_budget = std::uint64_t{d.limits.transports} * 4096 + (1 << 20);
@@ -67,7 +70,6 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     const config::Dataplane& d = config.dataplane;
     const MemoryPlan plan = plan_memory(d);
     clock_ = TscClock::calibrate(50'000'000);
-    watchdog_ms_ = options.watchdog_ms;
     auto segment = telemetry::Segment::create({d.workers, 1, d.limits.transports, d.limits.sources, d.limits.legs});
     if (!segment) return std::unexpected("state segment: " + segment.error());
     segment_ = std::move(*segment);
@@ -86,6 +88,9 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     const auto ip4 = address_of(d.port.address);
     const auto ip6 = address_of(d.port.address6);
 
+    auto reassembly = control::Reassembly::create({d.workers, config.rtc.udp_port, socket, mbuf_room});
+    if (!reassembly) return std::unexpected(reassembly.error() + "; " + plan.to_string());
+    reassembly_ = std::move(*reassembly);
     for (unsigned i = 0; i < d.workers; ++i) links_.push_back(std::make_unique<control::WorkerLink>());
     std::vector<std::vector<worker::Peer>> peers(d.workers, std::vector<worker::Peer>(d.workers));
     for (unsigned from = 0; from < d.workers; ++from) {
@@ -130,6 +135,9 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.commands = &links_[i]->commands();
         c.done = &links_[i]->done();
         c.events = &links_[i]->events();
+        c.fragment_pool = reassembly_->pool();
+        c.fragments = &reassembly_->fragments(i);
+        c.reassembled = &reassembly_->reassembled(i);
         c.peers = peers[i];
         workers_.push_back(std::make_unique<worker::Worker>(std::move(c)));
         if (!workers_.back()->valid())
@@ -154,8 +162,9 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         auto hops = follow_next_hops(options.next_hop_interface, {ip4.value_or(IpAddress{}), ip6.value_or(IpAddress{})});
         if (!hops) return std::unexpected(hops.error());
     }
-    seen_loops_.resize(d.workers);
-    progress_ns_.resize(d.workers);
+    std::vector<const std::uint64_t*> loops;
+    for (unsigned i = 0; i < d.workers; ++i) loops.push_back(&segment_.worker(i).loops);
+    watchdog_ = std::make_unique<Watchdog>(std::move(loops), options.watchdog_ms);
     return server_->listen(d.control_socket);
 }
 
@@ -169,6 +178,7 @@ DataPlane::~DataPlane() {
     links_.clear();
     port_.reset();
     host_.reset();
+    reassembly_.reset();
     for (rte_mempool* pool : tx_pools_) rte_mempool_free(pool);
     rte_mempool_free(rx_pool_);
     if (wake_ >= 0) close(wake_);
@@ -178,17 +188,18 @@ void DataPlane::start_workers() {
     struct Start {
         worker::Worker* worker;
         const std::atomic<bool>* stop;
+        Watchdog* watchdog;
     };
     stop_ = false;
     running_ = true;
-    const std::int64_t now = clock_.now_ns();
+    watchdog_->start(clock_.now_ns());
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        progress_ns_[i] = now;
         // EAL lcore i + 1; the worker frees its start record.
-        auto* start = new Start{workers_[i].get(), &stop_};
+        auto* start = new Start{workers_[i].get(), &stop_, watchdog_.get()};
         rte_eal_remote_launch(
             [](void* p) {
                 const std::unique_ptr<Start> s(static_cast<Start*>(p));
+                s->watchdog->enroll(s->worker->config().id);
                 s->worker->run(*s->stop);
                 return 0;
             },
@@ -211,6 +222,7 @@ void DataPlane::turn(int timeout_ms) {
     }
     if (host_ != nullptr) host_->turn(to_host_, *from_host_);
     if (next_hops_ != nullptr) turn_next_hops();
+    reassembly_->turn(clock_.now_ns());
     wake_control_plane();
     segment_.header().heartbeat.fetch_add(1, std::memory_order_relaxed);
     if (running_) watch();
@@ -248,24 +260,12 @@ void DataPlane::wake_control_plane() {
     }
 }
 
-// A worker that makes no progress for a second is stuck: abort, be restarted, be programmed again.
 void DataPlane::watch() {
     const std::int64_t now = clock_.now_ns();
     if (now < next_watch_ns_) return;
     next_watch_ns_ = now + 10'000'000;
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-        const std::uint64_t loops = segment_.worker(static_cast<std::uint32_t>(i)).loops;
-        if (loops != seen_loops_[i]) {
-            seen_loops_[i] = loops;
-            progress_ns_[i] = now;
-        } else if (watchdog_ms_ != 0 && now - progress_ns_[i] > std::int64_t{watchdog_ms_} * 1'000'000) {
-            log(config::LogLevel::error,
-                fmt::format("watchdog: worker {} has made no progress for {} ms; aborting so that it can be restarted", i,
-                            watchdog_ms_));
-            std::abort();
-        }
-    }
     count_host_port();
+    watchdog_->check(now);
     if (now < next_stats_ns_ || port_ == nullptr) return;
     next_stats_ns_ = now + 500'000'000;
     rte_eth_stats stats{};

@@ -2,7 +2,8 @@
 // component tests with ring ports in the place of a device.
 //
 // Theory of operation. Main owns everything and runs turn() about a thousand times a second: control socket, finished
-// commands, worker events, the wake of the punt rings, the heartbeat and the watchdog. The workers run on their own lcores.
+// commands, worker events, IP fragments, the wake of the punt rings, the heartbeat and the watchdog. The workers run on
+// their own lcores.
 //
 // Thread: main only, unless said otherwise.
 #pragma once
@@ -15,6 +16,8 @@
 
 #include "config/config.hpp"
 #include "dataplane/app/next_hop_feed.hpp"
+#include "dataplane/app/watchdog.hpp"
+#include "dataplane/control/reassembly.hpp"
 #include "dataplane/control/server.hpp"
 #include "dataplane/port/ethdev_port.hpp"
 #include "dataplane/port/host_port.hpp"
@@ -68,6 +71,7 @@ public:
     [[nodiscard]] const telemetry::SharedMemory& rings() const noexcept { return rings_; }
     [[nodiscard]] control::Registry& registry() noexcept { return *registry_; }
     [[nodiscard]] const port::EthdevPort* device() const noexcept { return port_.get(); }  // null on given ports
+    [[nodiscard]] const control::Reassembly& reassembly() const noexcept { return *reassembly_; }
 
 private:
     DataPlane() = default;
@@ -86,7 +90,6 @@ private:
     telemetry::SharedMemory rings_;
     TscClock clock_;
     int wake_ = -1;
-    int watchdog_ms_ = 1000;
     rte_mempool* rx_pool_ = nullptr;
     std::vector<rte_mempool*> tx_pools_;
     std::unique_ptr<port::EthdevPort> port_;
@@ -95,6 +98,7 @@ private:
     std::unique_ptr<port::HostPort> host_;
     std::vector<std::unique_ptr<port::HostRing>> to_host_;  // by worker
     std::unique_ptr<port::HostRing> from_host_;
+    std::unique_ptr<control::Reassembly> reassembly_;
     std::vector<std::unique_ptr<control::WorkerLink>> links_;
     std::vector<std::unique_ptr<worker::CrossRing>> cross_;
     std::vector<std::unique_ptr<worker::Worker>> workers_;
@@ -105,8 +109,7 @@ private:
     std::string failure_;
     std::atomic<bool> stop_{false};
     bool running_ = false;
-    std::vector<std::uint64_t> seen_loops_;
-    std::vector<std::int64_t> progress_ns_;
+    std::unique_ptr<Watchdog> watchdog_;
     std::int64_t last_wake_ns_ = 0;
     std::int64_t next_watch_ns_ = 0;
     std::int64_t next_stats_ns_ = 0;

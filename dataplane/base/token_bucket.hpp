@@ -6,8 +6,14 @@
 
 namespace sluice {
 
+struct Rate {
+    std::int64_t per_second = 0;
+    std::int64_t burst = 0;
+};
+
 class TokenBucket {
 public:
+    constexpr explicit TokenBucket(Rate rate) noexcept : TokenBucket(rate.per_second, rate.burst) {}
     constexpr TokenBucket(std::int64_t per_second, std::int64_t burst) noexcept
         : per_second_(per_second), burst_(burst), tokens_(burst) {}
 

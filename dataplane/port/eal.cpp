@@ -38,7 +38,8 @@ std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigne
                                " MB needed; reserve more (vm.nr_hugepages) or lower dataplane.limits");
     }
     auto& a = plan.arguments;
-    a = {"sluice-dataplane", "--no-telemetry", "--log-level=lib.eal:warning", "--log-level=pmd:warning"};
+    a = {"sluice-dataplane", "--no-telemetry", "--log-level=lib.eal:warning", "--log-level=pmd:warning",
+         "--log-level=user1:warning"};
     // Main is lcore 0; worker i is lcore i + 1, on the core that the configuration gives it.
     const auto cores = config::parse_cores(d.cores);
     if (!cores) return std::unexpected("dataplane.cores: \"" + d.cores + "\" is no list of cores");

@@ -64,13 +64,19 @@ public:
     // One reference is the caller's. nullptr when the pool is empty.
     [[nodiscard]] MediaPacket* take() noexcept;
     [[nodiscard]] std::uint32_t available() const noexcept;
+    // Owning worker, now and then, and by take() itself: `low` begins below an eighth and ends above a quarter. Those who
+    // hold packets of the pool ask runs_low() and give up their oldest, so that it never comes to the end of it.
+    void note_level() noexcept;
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
 
 private:
     rte_mempool* pool_ = nullptr;
     std::uint32_t size_ = 0;
+    std::uint32_t taken_since_level_ = 0;
 };
 
+// Of the pool that the packet is from. Any worker.
+[[nodiscard]] bool runs_low(const MediaPacket& packet) noexcept;
 // Gives one reference back; the packet must not be touched afterwards.
 void release(MediaPacket* packet) noexcept;
 

@@ -37,6 +37,8 @@ struct Source {
     media::KeyframeThrottle keyframes;
     std::int64_t rtt_ns = 50'000'000;
     std::uint8_t fir_sequence = 0;
+    std::uint8_t bound_payload_type = 0;  // of the packet by which an SSRC was learned last
+    bool bound_unreported = false;        // main was behind when it was learned
 
     abi::SourceSlot* counters = nullptr;
 

@@ -22,6 +22,15 @@ void SourceView::push(MediaPacket* packet) noexcept {
     slot_packet = packet;
     arrival[static_cast<std::uint64_t>(packet->index) & mask] = head;
     ++head;
+    if (head - tail > mask + 1) tail = head - mask - 1;
+}
+
+void SourceView::trim(std::uint64_t count) noexcept {
+    for (; count != 0 && tail < cursor && head - tail > trimmed_ring; --count, ++tail) {
+        MediaPacket*& oldest = ring[tail & mask];
+        if (oldest != nullptr) release(oldest);
+        oldest = nullptr;
+    }
 }
 
 MediaPacket* SourceView::by_index(std::int64_t index) const noexcept {
@@ -37,6 +46,7 @@ void SourceView::clear() noexcept {
         ring[i] = nullptr;
     }
     cursor = head;
+    tail = head;
 }
 
 }  // namespace sluice::table

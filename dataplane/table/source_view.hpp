@@ -4,7 +4,8 @@
 // Theory of operation. Packets enter the ring in order of arrival; `head` counts them. The legs that are level share the
 // group cursor: fan-out walks from `cursor` to `head` and seals each packet for every leg. The ring is also the history that
 // NACK is answered from: by_index finds a packet by its extended sequence number. A slot's packet is
-// released when the ring comes round to it.
+// released when the ring comes round to it, or by trim() when the pool runs low: full rings of many sources would take
+// several times what there is.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,7 @@ struct Leg;
 struct SourceView {
     static constexpr std::uint32_t video_ring = 1024;
     static constexpr std::uint32_t audio_ring = 256;
+    static constexpr std::uint32_t trimmed_ring = 64;  // what trim() leaves: a NACK's worth
 
     abi::SourceId source{};
     std::uint32_t slot = 0;   // source slot, the same on every worker
@@ -30,7 +32,8 @@ struct SourceView {
     std::uint32_t mask = 0;
     std::uint64_t head = 0;
     std::uint64_t cursor = 0;
-    bool due = false;  // stands in the worker's list of views with packets to fan out
+    std::uint64_t tail = 0;  // the oldest position that still has its packet
+    bool due = false;        // stands in the worker's list of views with packets to fan out
     std::uint32_t leg_count = 0;
     std::uint32_t leg_capacity = 0;
     Leg** legs = nullptr;  // in the order of joining; owned, replaced by a larger one through a command
@@ -48,6 +51,8 @@ struct SourceView {
     [[nodiscard]] MediaPacket* at(std::uint64_t position) const noexcept { return ring[position & mask]; }
     // The packet with this extended sequence number, or nullptr when the history no longer has it.
     [[nodiscard]] MediaPacket* by_index(std::int64_t index) const noexcept;
+    // Gives back up to `count` of the oldest packets that have been fanned out.
+    void trim(std::uint64_t count) noexcept;
     // Releases every packet; the view can be freed afterwards.
     void clear() noexcept;
 };

@@ -68,6 +68,7 @@ struct alignas(64) Transport {
     std::int64_t path_authenticated_ns = 0;  // last authenticated packet on `path`
     std::int64_t last_seen_ns = 0;           // last authenticated packet or valid check on any flow
     std::int64_t silent_reported_ns = 0;
+    bool path_unreported = false;  // main was behind when `path` changed
 
     std::uint32_t srtcp_index = 0;
     // Per sender SSRC, as RFC 3711 section 3.2.3 has one context per SSRC: libsrtp, and so every browser, counts each by

@@ -66,11 +66,7 @@ void Worker::switch_path(table::Transport& t, const abi::FlowAddress& flow) noex
     set_path(t, flow);
     ++t.counters->path_switches;
     trace(t.id, abi::TraceKind::path_switched, 0, {}, &flow);
-    Event event;
-    event.kind = EventKind::path;
-    event.id = static_cast<std::uint64_t>(t.id);
-    event.flow = flow;
-    emit(event);
+    report_path(t);
 }
 
 void Worker::authenticated(table::Transport& t, const Datagram& datagram) noexcept {

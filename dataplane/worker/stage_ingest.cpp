@@ -110,13 +110,8 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         (rtx ? s.spec.rtx_ssrc : s.spec.ssrc) = rtp->ssrc();
         s.counters->ssrc = s.spec.ssrc;
         s.counters->rtx_ssrc = s.spec.rtx_ssrc;
-        Event event;
-        event.kind = EventKind::source_bound;
-        event.id = static_cast<std::uint64_t>(s.id);
-        event.ssrc = s.spec.ssrc;
-        event.rtx_ssrc = s.spec.rtx_ssrc;
-        event.payload_type = rtp->payload_type();
-        emit(event);
+        s.bound_payload_type = rtp->payload_type();
+        report_bound(s);
     }
     (rtx ? s.counters->rtx_rx_index : s.counters->rx_index).store(window.highest(), std::memory_order_relaxed);
     // Transport-wide numbers run over all streams of the transport (draft-holmer-rmcat-transport-wide-cc-extensions-01).

@@ -119,7 +119,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                              Event event;
                              event.kind = EventKind::bye;
                              event.id = static_cast<std::uint64_t>(binding->source->id);
-                             emit(event);
+                             (void)emit(event);
                              trace(t->id, abi::TraceKind::bye, event.id, {ssrc});
                          }).has_value();
                 break;

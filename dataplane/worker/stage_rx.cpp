@@ -76,7 +76,10 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
     }
     const auto datagram = wire::parse_udp_frame(bytes);
     if (!datagram) {
-        not_media(bytes, reason_of(datagram.error()));
+        if (datagram.error() == wire::FrameError::fragment)
+            fragment_received(frame, bytes);
+        else
+            not_media(bytes, reason_of(datagram.error()));
         rte_pktmbuf_free(frame);
         return;
     }

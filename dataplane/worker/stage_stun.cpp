@@ -22,7 +22,9 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     table::Transport* t = table_.by_ufrag(ufrag);
     if (t == nullptr) return drop(DropReason::stun_unknown_ufrag);
     if (!t->validated || check->ice_controlled().has_value() || !check->unknown_required().empty()) {
-        if (!stun_budget_.take(now_ns_)) return drop(DropReason::stun_limited);
+        // The prefix first: what it refuses is not taken from the others.
+        if (!stun_prefixes_.take(datagram.frame->source.address, now_ns_) || !stun_budget_.take(now_ns_))
+            return drop(DropReason::stun_limited);
         return punt(abi::PuntClass::stun, t, datagram);
     }
     const table::IceState& ice = ufrag == t->ice.ufrag ? t->ice : t->previous_ice;
@@ -65,7 +67,8 @@ void Worker::answer_check(const wire::StunView& check, const table::IceState& ic
 void Worker::stage_dtls(const Datagram& datagram) noexcept {
     table::Transport* t = table_.by_flow(datagram.key);
     if (t == nullptr) return drop(DropReason::dtls_unknown_flow);
-    if (!dtls_budget_.take(now_ns_)) return drop(DropReason::dtls_limited);
+    if (!dtls_prefixes_.take(datagram.frame->source.address, now_ns_) || !dtls_budget_.take(now_ns_))
+        return drop(DropReason::dtls_limited);
     punt(abi::PuntClass::dtls, t, datagram);
 }
 
@@ -107,9 +110,19 @@ bool Worker::stage_inject() noexcept {
         ++timer.packets;
         ++counters_->injected;
         trace(inject_slot_.record.transport, abi::TraceKind::injected, 0, {inject_slot_.record.length}, &flow);
+        learn_verified(inject_slot_.record);
         send_datagram(*path, {inject_slot_.datagram, inject_slot_.record.length});
     }
     return true;
+}
+
+// The peer's ClientHello follows the answer to its check by one round trip, which may be shorter than the control plane's
+// UPSERT of the path takes to get here: so the answer itself brings the flow.
+void Worker::learn_verified(const abi::PacketRecord& answer) noexcept {
+    const std::uint64_t ufrag = table::ufrag_key(answer.verified_ufrag.data());
+    if (ufrag == 0) return;
+    table::Transport* t = table_.by_ufrag(ufrag);
+    if (t != nullptr && t->id == answer.transport) learn_flow(*t, answer.flow);
 }
 
 }  // namespace sluice::worker

@@ -31,6 +31,8 @@ void Worker::stage_timers() noexcept {
     const auto count = static_cast<std::uint32_t>(transports_.size());
     counters_->history_free = history_.available();
     counters_->transports = count;
+    if (events_owed_) report_again();
+    shed_history();
     if (count == 0) return;
     StageTimer timer(*this, Stage::timers);
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -41,6 +43,20 @@ void Worker::stage_timers() noexcept {
         if (timer_cursor_ >= count) timer_cursor_ = 0;
         viewer_timers(*transports_[timer_cursor_++]);
         ++timer.packets;
+    }
+}
+
+// Sources that fell silent push nothing, so they shed nothing in view_packet(): some views are looked at on each tick.
+void Worker::shed_history() noexcept {
+    constexpr std::uint32_t views_per_tick = 256;
+    history_.note_level();
+    const auto slots = static_cast<std::uint32_t>(views_.size());
+    for (std::uint32_t i = 0; i < views_per_tick && i < slots; ++i) {
+        if (++shed_cursor_ >= slots) shed_cursor_ = 0;
+        table::SourceView* view = views_[shed_cursor_];
+        if (view == nullptr || view->tail == view->head) continue;
+        const table::MediaPacket* oldest = view->at(view->tail);
+        if (oldest != nullptr && table::runs_low(*oldest)) view->trim((view->head - view->tail) / 4);
     }
 }
 
@@ -113,7 +129,7 @@ void Worker::viewer_timers(table::Transport& t) noexcept {
         event.kind = EventKind::silent;
         event.id = static_cast<std::uint64_t>(t.id);
         event.silent_ms = static_cast<std::uint32_t>((now_ns_ - t.last_seen_ns) / 1'000'000);
-        emit(event);
+        (void)emit(event);  // repeated every five seconds
         trace(t.id, abi::TraceKind::silent, 0, {event.silent_ms});
     }
     if (t.first_leg == nullptr || now_ns_ < t.next_sr_ns) return;

@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 #include <time.h>
 
+#include <random>
 #include <string>
 
 namespace sluice::worker {
@@ -31,6 +32,12 @@ Worker::Worker(WorkerConfig config)
       stun_out_(config_.stun_ring, abi::RingLayout::slots),
       dtls_out_(config_.dtls_ring, abi::RingLayout::slots),
       inject_in_(config_.inject_ring, abi::RingLayout::slots),
+      stun_budget_(config_.budgets.stun.whole),
+      dtls_budget_(config_.budgets.dtls.whole),
+      fragment_budget_(config_.budgets.fragments.whole),
+      stun_prefixes_(config_.budgets.stun.prefix, std::random_device{}()),
+      dtls_prefixes_(config_.budgets.dtls.prefix, std::random_device{}()),
+      fragment_prefixes_(config_.budgets.fragments.prefix, std::random_device{}()),
       port_(static_cast<std::uint16_t>(config_.first_udp_port + config_.id)),
       identity_{config_.mac, config_.addresses},
       sources_(config_.max_sources),
@@ -61,6 +68,7 @@ bool Worker::iterate() noexcept {
     now_ns_ = config_.clock.to_ns(iteration_tsc_);
     bool worked = stage_receive();
     worked |= stage_cross();
+    worked |= stage_reassembled();
     worked |= stage_inject();
     worked |= stage_from_host();
     worked |= stage_commands();

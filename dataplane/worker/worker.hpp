@@ -22,6 +22,7 @@
 #include "dataplane/abi/packet_ring.hpp"
 #include "dataplane/abi/state_segment.hpp"
 #include "dataplane/base/ip_address.hpp"
+#include "dataplane/base/prefix_budget.hpp"
 #include "dataplane/base/spsc_ring.hpp"
 #include "dataplane/base/token_bucket.hpp"
 #include "dataplane/base/tsc_clock.hpp"
@@ -40,6 +41,7 @@
 #include "dataplane/worker/command.hpp"
 #include "dataplane/worker/cross_message.hpp"
 #include "dataplane/worker/event.hpp"
+#include "dataplane/worker/fragment_ring.hpp"
 
 struct rte_mempool;
 
@@ -59,6 +61,21 @@ struct Peer {
     CrossRing* in = nullptr;
     CrossRing* out = nullptr;
 };
+
+// What strangers may make main and the control plane do, per worker: of a class as a whole, and of one source prefix.
+// A prefix gets a quarter of its class, and less than half of a punt ring in one go: room for a flash crowd behind one NAT
+// (a join takes about two checks and four DTLS datagrams), while no single network can use up what the others need.
+struct ClassBudget {
+    Rate whole;
+    Rate prefix;
+};
+struct Budgets {
+    ClassBudget stun{{20'000, 2'000}, {5'000, 250}};
+    ClassBudget dtls{{20'000, 4'000}, {5'000, 250}};
+    ClassBudget fragments{{4'000, 512}, {1'000, 250}};  // main has the same limit over all workers
+};
+static_assert(Budgets{}.stun.prefix.burst < abi::RingLayout::slots / 2 &&
+              Budgets{}.dtls.prefix.burst < abi::RingLayout::slots / 2);
 
 struct WorkerConfig {
     std::uint16_t id = 0;
@@ -83,9 +100,13 @@ struct WorkerConfig {
     void* stun_ring = nullptr;  // PacketRing memory, abi::RingLayout::slots each
     void* dtls_ring = nullptr;
     void* inject_ring = nullptr;
-    CommandRing* commands = nullptr;      // main -> worker
-    CommandRing* done = nullptr;          // worker -> main
-    EventRing* events = nullptr;          // worker -> main
+    CommandRing* commands = nullptr;         // main -> worker
+    CommandRing* done = nullptr;             // worker -> main
+    EventRing* events = nullptr;             // worker -> main
+    rte_mempool* fragment_pool = nullptr;    // of all workers
+    FragmentRing* fragments = nullptr;       // worker -> main
+    ReassembledRing* reassembled = nullptr;  // main -> worker
+    Budgets budgets;
     port::HostRing* to_host = nullptr;    // what is not ours; null: there is no host port
     port::HostRing* from_host = nullptr;  // worker 0 only
     std::vector<Peer> peers;              // by worker id
@@ -132,11 +153,15 @@ private:
     // stage_host.cpp
     void send_to_host(ByteView frame) noexcept;
     bool stage_from_host() noexcept;
+    // stage_fragments.cpp
+    void fragment_received(const rte_mbuf* frame, ByteView bytes) noexcept;
+    bool stage_reassembled() noexcept;
     // stage_stun.cpp
     void stage_stun(const Datagram& datagram) noexcept;
     void stage_dtls(const Datagram& datagram) noexcept;
     void punt(abi::PuntClass punt_class, const table::Transport* transport, const Datagram& datagram) noexcept;
     bool stage_inject() noexcept;
+    void learn_verified(const abi::PacketRecord& answer) noexcept;
     void answer_check(const wire::StunView& check, const table::IceState& ice, const Datagram& datagram) noexcept;
     // paths.cpp
     // The headers of everything that goes back along `flow`; nullopt when the addresses make no UDP path.
@@ -194,8 +219,13 @@ private:
     void apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept;
     void bind(table::Transport& t, table::Source& s, std::uint32_t ssrc, bool rtx) noexcept;
     void unbind(table::Transport& t, const table::Source& s) noexcept;
+    // events.cpp
+    void report_path(table::Transport& t) noexcept;
+    void report_bound(table::Source& s) noexcept;
+    void report_again() noexcept;
     // stage_timers.cpp
     void stage_timers() noexcept;
+    void shed_history() noexcept;
     void publisher_timers(table::Transport& t) noexcept;
     void viewer_timers(table::Transport& t) noexcept;
     // egress.cpp
@@ -242,7 +272,12 @@ private:
         const auto slot = static_cast<std::size_t>(std::bit_width(value));
         histogram[slot < abi::histogram_slots ? slot : abi::histogram_slots - 1] += times;
     }
-    void emit(const Event& event) noexcept { (void)config_.events->push(event); }
+    // False, and counted, when main is behind: the caller sends again what must not be lost.
+    [[nodiscard]] bool emit(const Event& event) noexcept {
+        if (config_.events->push(event)) return true;
+        ++counters_->events_lost;
+        return false;
+    }
     [[nodiscard]] std::int64_t unix_ns() const noexcept { return config_.clock.to_unix_ns(now_ns_); }
     // Counts a stage's cycles from construction to destruction.
     struct StageTimer;
@@ -256,12 +291,17 @@ private:
     abi::PacketRingProducer stun_out_;
     abi::PacketRingProducer dtls_out_;
     abi::PacketRingConsumer inject_in_;
-    TokenBucket stun_budget_{20'000, 2'000};
-    TokenBucket dtls_budget_{20'000, 4'000};
+    TokenBucket stun_budget_;
+    TokenBucket dtls_budget_;
+    TokenBucket fragment_budget_;
+    PrefixBudget stun_prefixes_;
+    PrefixBudget dtls_prefixes_;
+    PrefixBudget fragment_prefixes_;
     TokenBucket local_budget_{1'000, 200};
     // Of the host port: its system calls share main with the control socket. A broadcast storm must not starve ssh.
     TokenBucket host_budget_{20'000, 2'000};
     TokenBucket host_group_budget_{2'000, 500};
+    bool events_owed_ = false;  // a transport or source has `unreported` set
 
     std::int64_t now_ns_ = 0;  // of this iteration
     std::uint64_t iteration_tsc_ = 0;
@@ -269,6 +309,7 @@ private:
     std::int64_t next_announcement_ns_ = 0;
     std::uint8_t announcements_ = 0;
     std::uint32_t timer_cursor_ = 0;
+    std::uint32_t shed_cursor_ = 0;
     std::uint16_t port_ = 0;  // the UDP port of this worker
     wire::HostIdentity identity_;
 

@@ -4,35 +4,12 @@
 #include "dataplane/wire/headers.hpp"
 #include "dataplane/wire/rtcp_writer.hpp"
 #include "dataplane/wire/stun.hpp"
-#include "dataplane/wire/stun_writer.hpp"
-#include "tests/component/harness.hpp"
+#include "tests/component/stun_checks.hpp"
 
 namespace sluice::test {
 namespace {
 
 using abi::DropReason;
-
-constexpr std::string_view password = "passwordpasswordpassword";
-
-Frame check(std::string_view username, std::string_view with_password, bool use_candidate = true) {
-    Frame out(256);
-    srtp::HmacSha1Key key;
-    key.init({reinterpret_cast<const std::uint8_t*>(with_password.data()), with_password.size()});
-    const auto hmac = [&](std::span<const ByteView> parts, std::uint8_t* mac) { srtp::hmac_sha1(key.pads, parts, mac); };
-    wire::StunWriter w(out, wire::StunType::binding_request, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
-    w.add_username(username);
-    w.add_ice_controlling(77);
-    w.add_priority(1);
-    if (use_candidate) w.add_use_candidate();
-    w.add_message_integrity(hmac);
-    w.add_fingerprint();
-    const ByteView done = w.finish();
-    return {done.begin(), done.end()};
-}
-
-abi::PacketRingConsumer punt_ring(Harness& h, abi::PuntClass c, unsigned worker = 0) {
-    return {h.plane().rings().data() + abi::RingLayout::punt(worker, c), abi::RingLayout::slots};
-}
 
 TEST(Punt, AnUnvalidatedTransportsCheckGoesToTheControlPlaneWithItsTransport) {
     Harness h;
@@ -143,17 +120,68 @@ TEST(Punt, DtlsIsPuntedForAKnownFlowOnly) {
     EXPECT_EQ(ring.pop(slot), abi::PacketRingConsumer::Result::empty);
 }
 
+// The peer answers in less time than the control plane's UPSERT takes to get here.
+TEST(Punt, TheAnswerToAVerifiedCheckBringsTheFlowOfTheDtlsThatFollowsIt) {
+    Harness h;
+    abi::TransportSpec spec = h.transport_spec(42, 6000, 0);
+    const abi::FlowAddress flow = spec.path;
+    spec.flags = 0;
+    spec.path = {};
+    spec.suite = abi::CryptoSuite::none;
+    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    Peer peer;
+    peer.address = {*IpAddress::parse("10.77.0.2"), 6000};
+    const Frame hello{22, 0xfe, 0xfd, 0, 0};
+    abi::PacketRingProducer inject(h.plane().rings().data() + abi::RingLayout::inject(0), abi::RingLayout::slots);
+    abi::PacketRecord answer;
+    answer.flow = flow;
+    answer.transport = abi::TransportId{42};
+    ASSERT_TRUE(inject.push(answer, hello));
+    h.settle();
+    h.send(peer, hello);
+    h.settle();
+    EXPECT_EQ(h.drops(DropReason::dtls_unknown_flow), 1u) << "an answer to no verified check must not open a flow";
+
+    answer.verified_ufrag = spec.ice.ufrag;
+    answer.transport = abi::TransportId{43};
+    ASSERT_TRUE(inject.push(answer, hello));
+    h.settle();
+    h.send(peer, hello);
+    h.settle();
+    EXPECT_EQ(h.drops(DropReason::dtls_unknown_flow), 2u) << "the fragment is another transport's by now";
+
+    answer.transport = abi::TransportId{42};
+    ASSERT_TRUE(inject.push(answer, hello));
+    h.settle();
+    EXPECT_EQ(h.payloads_to(peer, h.received()).size(), 3u);
+    h.send(peer, hello);
+    h.settle();
+    EXPECT_EQ(h.drops(DropReason::dtls_unknown_flow), 2u);
+    auto ring = punt_ring(h, abi::PuntClass::dtls);
+    static abi::PacketSlot slot;
+    ASSERT_EQ(ring.pop(slot), abi::PacketRingConsumer::Result::ok);
+    EXPECT_EQ(slot.record.transport, abi::TransportId{42});
+}
+
 TEST(Punt, AFullRingDropsByNameAndNeverBlocks) {
     Harness h;
-    const Peer known = h.add_peer(6000);
+    // From three networks, since one has less of a budget than the ring has slots.
+    std::vector<Peer> known;
+    for (const char* address : {"10.77.0.2", "10.78.0.2", "10.79.0.2"}) {
+        abi::TransportSpec spec = h.transport_spec(known.size() + 1, 6000, 0);
+        spec.path.remote_ip = IpAddress::parse(address)->bytes;
+        ASSERT_EQ(h.program(spec), abi::Status::ok);
+        known.push_back({});
+        known.back().address = {*IpAddress::parse(address), 6000};
+    }
     const Frame hello{22, 0xfe, 0xfd, 0, 0};
     for (std::uint32_t i = 0; i < abi::RingLayout::slots + 100; ++i) {
-        h.send(known, hello);
+        h.send(known[i % 3], hello);
         if (i % 64 == 0) h.settle();
     }
     h.settle();
     EXPECT_EQ(h.counters().punted, abi::RingLayout::slots);
-    EXPECT_EQ(h.drops(DropReason::punt_ring_full) + h.drops(DropReason::dtls_limited), 100u);
+    EXPECT_EQ(h.drops(DropReason::punt_ring_full), 100u);
 }
 
 TEST(Punt, AnInjectedDatagramLeavesWithAValidChecksumAndOnlyFromOurAddress) {

@@ -24,6 +24,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ARTIFACTS = pathlib.Path(os.environ.get("SLUICE_ARTIFACTS", ROOT / "artifacts"))
+BUILD = ROOT / os.environ.get("SLUICE_BUILD_DIR", "build")
 QUICK = os.environ.get("SLUICE_QUICK") == "1"
 HTTP = (os.environ.get("SLUICE_HTTP_HOST", "127.0.0.1"), 7880)
 
@@ -114,6 +115,19 @@ class Quickstart:
 
     def starts(self, plane):
         return self.pids()["planes"][plane]["starts"]
+
+    def observe(self, verb):
+        """The data of one of sluicectl's verbs."""
+        ran = subprocess.run([BUILD / "tools/sluicectl", "--json", "--control-socket", self.state_dir / "dataplane.sock", *verb.split()],
+                             capture_output=True, text=True, check=False, timeout=20)
+        document = json.loads(ran.stdout)
+        if ran.returncode != 0:
+            raise AssertionError(f"sluicectl {verb}: {document}")
+        return document["data"]
+
+    def drops(self):
+        """What the workers dropped since their start, by reason; 0 for what they did not."""
+        return {drop["name"]: drop["count"] for drop in self.observe("drops --all --interval 0.05")["drops"]}
 
     def kill(self, plane, number=signal.SIGKILL):
         os.kill(self.pid(plane), number)

@@ -57,7 +57,10 @@ json::object counters_json(const abi::WorkerBlock& w) {
             {"injected", w.injected},
             {"stun_answered", w.stun_answered},
             {"handed_over", w.handed_over},
-            {"commands", w.commands}};
+            {"commands", w.commands},
+            {"fragments", w.fragments},
+            {"reassembled", w.reassembled},
+            {"events_lost", w.events_lost}};
 }
 
 json::array stages_json(const abi::WorkerBlock& w) {
@@ -216,6 +219,11 @@ View workers_view(const Snapshot& now, const Rates& rates, const ViewOptions& op
     View view{{{"interval_s", ratio3(rates.seconds)}, {"workers", std::move(workers)}},
               table_or(table, options, "no workers")};
     if (options.stages) view.text += '\n' + stages_text(now, options);
+    for (std::size_t i = 0; i < now.workers.size(); ++i) {
+        if (now.workers[i].events_lost == 0) continue;
+        view.text += fmt::format("worker {}: {} events lost, as main was behind; paths and SSRCs are sent again\n", i,
+                                 grouped(now.workers[i].events_lost));
+    }
     return view;
 }
 
