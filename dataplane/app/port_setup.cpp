@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "dataplane/app/data_plane.hpp"
+#include "dataplane/app/log.hpp"
 
 namespace sluice::app {
 namespace {
@@ -81,8 +82,10 @@ void DataPlane::describe_port(const config::Dataplane& d, const Options& options
         offloads.tx_udp_checksum = options.ports[0]->offloads_udp_checksum();
     block.offloads = offload_bits(offloads);
     if (port_ == nullptr) return;
-    fmt::print("port {}: {}\n", port_->name(), port_->steering_note());
-    if (host_ != nullptr) fmt::print("port {}: {} carries the rest to the kernel\n", port_->name(), d.port.host_interface);
+    log(config::LogLevel::info, fmt::format("port {}: {}", port_->name(), port_->steering_note()));
+    if (host_ != nullptr)
+        log(config::LogLevel::info,
+            fmt::format("port {}: {} carries the rest to the kernel", port_->name(), d.port.host_interface));
 }
 
 void DataPlane::count_host_port() noexcept {
