@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/base/bytes.hpp"
+#include "dataplane/wire/fragment.hpp"
 #include "dataplane/wire/responder.hpp"
 #include "dataplane/wire/rtcp_feedback.hpp"
 #include "dataplane/wire/rtcp_reports.hpp"
@@ -93,7 +94,14 @@ inline void rtcp(ByteView bytes) {
 
 inline void frame(ByteView bytes) {
     touch(to_string(classify_frame(bytes)));
+    const auto fragment = parse_fragment(bytes);
+    if (fragment) {
+        require(fragment->length > 0 && fragment->payload_offset() + fragment->length <= bytes.size());
+        require(fragment->l2_length + std::size_t{fragment->header_length} <= bytes.size());
+        touch(bytes.subspan(fragment->payload_offset(), fragment->length));
+    }
     if (const auto parsed = parse_udp_frame(bytes)) {
+        require(!fragment);
         touch(parsed->payload(bytes));
         (void)ip_checksum_valid(bytes, *parsed);
         (void)udp_checksum_valid(bytes, *parsed);
