@@ -89,7 +89,8 @@ await run({
     await active('h', true);
     await until(async () => (await height()) === 540, 30, 'the higher one again, when it lives');
     assert.ok((await picture(viewer)).deviation > 5, 'no picture');
-    assert.match(await viewer.evaluate(() => document.querySelector('#tracks').textContent), /layer h/);
+    // The figures are drawn once a second.
+    await until(() => viewer.evaluate(() => /layer h/.test(document.querySelector('#tracks').textContent)), 10, 'the page names the layer');
     await close(publisher, viewer);
   },
   'a refusal says why, and stays': async () => {
