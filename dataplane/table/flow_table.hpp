@@ -13,15 +13,16 @@ namespace sluice::table {
 
 struct Transport;
 
-// Integer key without holes. IPs in 16-byte form.
-struct FlowKey {
+// Integer key without holes, three aligned words, as rte_hash_crc reads it. IPs in 16-byte form.
+struct alignas(8) FlowKey {
     std::array<std::uint8_t, 16> remote_ip{};
     std::uint16_t remote_port = 0;
     std::uint16_t local_port = 0;
+    std::uint32_t reserved = 0;
 
     friend bool operator==(const FlowKey&, const FlowKey&) = default;
 };
-static_assert(sizeof(FlowKey) == 20);
+static_assert(sizeof(FlowKey) == 24);
 
 [[nodiscard]] inline FlowKey key_of(const abi::FlowAddress& flow) noexcept {
     return {flow.remote_ip, flow.remote_port, flow.local_port};
