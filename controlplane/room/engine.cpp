@@ -260,6 +260,7 @@ void Engine::tick_meters() {
         for (const session::MediaLine& line : s->state.lines)
             for (const session::Layer& layer : line.layers) sources.push_back(layer.source);
     meters_.sample(environment_.client.segment(), sources, environment_.now_ns());
+    note_lost_events();
 }
 
 }  // namespace sluice::room

@@ -168,6 +168,7 @@ private:
     void note(Room& room, const std::string& text);
     void note_node(const std::string& text);
     void note_silence(const abi::EventTransportSilent& event);
+    void note_lost_events();
     void keep_events();
     void adopt_events(const dpclient::Dump& dump);
 
@@ -199,6 +200,7 @@ private:
     std::uint64_t node_events_blob_ = 0;                 // its id; 0 = none yet
     bool node_events_changed_ = false;                   // since they were kept last
     std::set<std::string> rooms_with_events_;            // the same of rooms
+    std::vector<std::uint64_t> lost_events_;             // by worker, as told last
     std::map<abi::TransportId, std::int64_t> moved_ms_;  // when a session's path was noted last
 };
 

@@ -111,6 +111,21 @@ void Engine::note_silence(const abi::EventTransportSilent& event) {
         note(room->second, name_of(*found->second) + " is silent for " + std::to_string(event.silent_ms / 1000) + " s");
 }
 
+// What a worker could not report because main was behind, once a second: what matters of it is reported again, but late.
+void Engine::note_lost_events() {
+    const dpclient::SegmentView* segment = environment_.client.segment();
+    if (segment == nullptr) return;
+    // A process before this one told of what was lost until now.
+    const bool first = lost_events_.size() != segment->workers();
+    lost_events_.resize(segment->workers());
+    for (std::uint32_t w = 0; w < segment->workers(); ++w) {
+        const std::uint64_t lost = segment->worker(w).events_lost;
+        if (!first && lost > lost_events_[w])
+            note_node("worker " + std::to_string(w) + " lost " + std::to_string(lost - lost_events_[w]) + " events");
+        lost_events_[w] = lost;  // also down: a new data plane counts anew
+    }
+}
+
 void Engine::on_bye(const abi::EventBye& event) {
     for (auto& [name, room] : rooms_)
         for (const abi::TransportId id : room.publishers)

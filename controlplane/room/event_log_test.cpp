@@ -164,6 +164,17 @@ TEST_F(EventsTest, TellWhatTheDataPlaneReports) {
     EXPECT_EQ(std::ranges::count_if(told, [](const std::string& t) { return t.find("silent") != std::string::npos; }), 1);
     EXPECT_THAT(told, testing::Contains(":a plaintext capture was started by uid 0, process 42"));
 
+    plane->worker(1).events_lost = 4;
+    engine().tick_meters();  // before our time
+    plane->worker(1).events_lost = 7;
+    engine().tick_meters();
+    engine().tick_meters();
+    plane->worker(1).events_lost = 9;
+    engine().tick_meters();
+    const auto lost = texts(engine().events().after(0, ""));
+    EXPECT_EQ(std::ranges::count(lost, ":worker 1 lost 3 events"), 1);
+    EXPECT_EQ(std::ranges::count(lost, ":worker 1 lost 2 events"), 1);
+
     plane->boot();
     ASSERT_TRUE(until([&] { return engine().not_ready().empty() && noted("the data plane restarted"); }));
     EXPECT_THAT(texts(engine().events().after(0, "")), testing::IsSupersetOf({":the data plane restarted"}));
