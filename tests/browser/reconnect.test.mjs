@@ -15,7 +15,13 @@ const publisher = await openPage(browser, room);
 const viewers = { Chromium: await openPage(browser, room), Firefox: await openPage(firefox, room) };
 const pages = { publisher, ...viewers };
 
-const frames = async (page) => (await received(page)).video.framesDecoded;
+// Firefox may never answer for a connection that the page closes meanwhile: it is asked again.
+const frames = async (page) => {
+  for (;;) {
+    const answer = await Promise.race([received(page), sleep(1000)]);
+    if (answer) return answer.video.framesDecoded;
+  }
+};
 const connections = (page, role) => page.evaluate((name) => sluice.sessions[name].connections, role);
 
 /** Seconds from now until each viewer has decoded ten more frames than it has when `isBack()` is true for the first time. */
