@@ -1,9 +1,17 @@
 // What flows through this tab: getStats() of a session as totals, and the tiles that show their change each second.
 import { $, Tiles, bits, perSecond } from './drawing.js';
+import { sleep } from './session.js';
+
+/** getStats(), or an error: Firefox never answers for a connection that is closed meanwhile, and the next second's figures must not wait for it. */
+async function statsOf(peer) {
+  const report = await Promise.race([peer.getStats(), sleep(1000)]);
+  if (!report) throw new Error('The browser gives no figures of a connection that was closed');
+  return report;
+}
 
 /** Totals; rates come from two of these. */
 export async function readFigures(session) {
-  const report = session.peer ? await session.peer.getStats() : new Map();
+  const report = session.peer ? await statsOf(session.peer) : new Map();
   const rows = [...report.values()];
   const sending = session.role === 'publish';
   const streams = rows.filter((row) => row.type === (sending ? 'outbound-rtp' : 'inbound-rtp'));

@@ -15,13 +15,7 @@ const publisher = await openPage(browser, room);
 const viewers = { Chromium: await openPage(browser, room), Firefox: await openPage(firefox, room) };
 const pages = { publisher, ...viewers };
 
-// Firefox may never answer for a connection that the page closes meanwhile: it is asked again.
-const frames = async (page) => {
-  for (;;) {
-    const answer = await Promise.race([received(page), sleep(1000)]);
-    if (answer) return answer.video.framesDecoded;
-  }
-};
+const frames = async (page) => (await received(page)).video.framesDecoded;
 const connections = (page, role) => page.evaluate((name) => sluice.sessions[name].connections, role);
 
 /** Seconds from now until each viewer has decoded ten more frames than it has when `isBack()` is true for the first time. */
@@ -85,6 +79,16 @@ await run({
     report('both planes killed, pictures again after', await untilPictures(async () => isBack() && (await connections(publisher, 'publish')) === 2));
     for (const page of Object.values(viewers)) assert.equal(await connections(page, 'watch'), 2);
     for (const page of Object.values(pages)) assert.equal(await page.evaluate(() => sluice.error), '');
+  },
+  'figures that are asked for while a connection closes do not stop those that come after': async () => {
+    for (const [name, page] of Object.entries(viewers)) {
+      const outcome = await page.evaluate(async () => {
+        const asked = sluice.stats().then(() => 'answered', () => 'refused');
+        sluice.sessions.watch.peer.close();
+        return Promise.race([asked, new Promise((done) => setTimeout(() => done('neither'), 5000))]);
+      });
+      assert.notEqual(outcome, 'neither', `${name} is still waited for`);
+    }
   },
 }, async () => {
   for (const [name, page] of Object.entries(pages)) if (page.lines.length) console.log(`console of ${name}:`, page.lines.slice(-5).join('\n'));

@@ -3,8 +3,13 @@
 /** In a page: the totals of an RTCPeerConnection's inbound streams; of the page's own viewer, or of window[`name`]. */
 export async function received(page, name) {
   return page.evaluate(async (global) => {
-    const peer = global ? window[global] : sluice.sessions.watch?.peer;
-    const rows = peer ? [...(await peer.getStats()).values()] : [];
+    let peer, report;
+    do {
+      peer = global ? window[global] : sluice.sessions.watch?.peer;
+      // Firefox never answers for a connection that the page closes meanwhile: the one after it is asked.
+      report = peer ? await Promise.race([peer.getStats(), new Promise((done) => setTimeout(done, 1000))]) : new Map();
+    } while (!report);
+    const rows = [...report.values()];
     const totals = { time: performance.now() / 1000 };
     for (const kind of ['video', 'audio']) {
       const streams = rows.filter((row) => row.type === 'inbound-rtp' && row.kind === kind);
