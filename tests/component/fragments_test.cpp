@@ -363,5 +363,41 @@ TEST(FragmentsOverWorkers, UnderWayAtTheEndAreFreed) {
     // The harness ends here: nothing may be left in the pool when it is freed (the sanitizer tree looks).
 }
 
+// Only the first piece names a port, so the kernel is shown all of them, and leaves ours alone.
+TEST(FragmentsBesideAHostPort, ReachTheKernelAndMediasAreJoinedAsWell) {
+    Harness h({.host_port = true});
+    ASSERT_EQ(h.program(h.transport_spec(1, 6000, 0)), abi::Status::ok);
+    const Frame datagram = hello(1800);
+    const auto media = cut(whole({}, datagram), 1, 600);
+    auto ping = cut(whole({}, hello(1800)), 2, 600);
+    for (Frame& piece : ping) {
+        auto ip = load<wire::Ipv4Header>(piece.data() + mac_header);
+        ip.protocol = 1;
+        ip.checksum = be16{};
+        store(piece.data() + mac_header, ip);
+        ip.checksum = wire::internet_checksum(ByteView(piece).subspan(mac_header, 20));
+        store(piece.data() + mac_header, ip);
+    }
+    const auto services = cut(whole({.port = 5000}, hello(400)), 3, 408);
+    std::vector<Frame> sent;
+    for (const auto& pieces : {media, ping, services}) sent.insert(sent.end(), pieces.begin(), pieces.end());
+    sent.push_back(piece_of(whole({.port = 5000}, hello(1800)), 4, 0, 600, true));  // the rest was lost on the way
+    for (const Frame& frame : sent) h.send_frame(frame);
+    h.settle();
+
+    std::vector<Frame> kernels;
+    static port::HostFrame frame;
+    while (h.to_host().pop(frame)) kernels.emplace_back(frame.bytes.begin(), frame.bytes.begin() + frame.length);
+    EXPECT_EQ(kernels, sent);
+    abi::PacketRingConsumer ring(h.plane().rings().data() + abi::RingLayout::punt(0, abi::PuntClass::dtls),
+                                 abi::RingLayout::slots);
+    static abi::PacketSlot slot;
+    ASSERT_EQ(ring.pop(slot), abi::PacketRingConsumer::Result::ok);
+    EXPECT_EQ(Frame(slot.datagram, slot.datagram + slot.record.length), datagram);
+    EXPECT_EQ(ring.pop(slot), abi::PacketRingConsumer::Result::empty);
+    EXPECT_EQ(h.total_drops(), 0u) << "the kernel has them";
+    EXPECT_EQ(h.plane().reassembly().buffers_in_use(), 0u);
+}
+
 }  // namespace
 }  // namespace sluice::test
