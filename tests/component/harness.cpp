@@ -236,6 +236,14 @@ abi::TransportSpec Harness::transport_spec(std::uint64_t id, std::uint16_t port,
     return spec;
 }
 
+abi::TransportSpec Harness::unvalidated_spec(std::uint64_t id) const {
+    abi::TransportSpec spec = transport_spec(id, 0, 0);
+    spec.flags = 0;
+    spec.path = {};
+    spec.suite = abi::CryptoSuite::none;
+    return spec;
+}
+
 Peer Harness::add_peer(std::uint16_t port, std::uint16_t worker, srtp::Suite suite) {
     Peer peer;
     peer.address = {*IpAddress::parse("10.77.0.2"), port};

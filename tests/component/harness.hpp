@@ -100,6 +100,8 @@ public:
     std::uint64_t add_video_source(const Peer& publisher, std::uint32_t ssrc, std::uint32_t rtx_ssrc = 0);
     std::uint64_t add_video_leg(const Peer& viewer, std::uint64_t source, std::uint32_t ssrc, std::uint32_t rtx_ssrc = 0);
     abi::TransportSpec transport_spec(std::uint64_t id, std::uint16_t port, std::uint16_t worker) const;
+    // Of a peer who has not been heard of yet: the control plane knows its username fragment, and that is all.
+    abi::TransportSpec unvalidated_spec(std::uint64_t id) const;
     abi::LegSpec leg_spec(std::uint64_t id, const Peer& viewer, std::uint64_t source, std::uint32_t ssrc,
                           std::uint32_t rtx_ssrc) const;
 

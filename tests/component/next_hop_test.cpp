@@ -39,6 +39,12 @@ struct Room {
         }
         return count;
     }
+    // Main finds that the way to `destination`, where the first viewer is or was, is by the gateway.
+    void lead_through_gateway(const IpAddress& destination) {
+        registry.update_next_hop(1, {gateway_mac, true});
+        registry.set_next_hop(viewers[0].transport, destination, 1);
+        h.settle();
+    }
     // An authenticated packet of the viewer's.
     void speak(const Peer& viewer) {
         std::array<std::uint8_t, 64> buffer;
@@ -48,6 +54,7 @@ struct Room {
         h.settle();
     }
     Harness& h;
+    control::Registry& registry = h.plane().registry();
     Peer publisher;
     std::vector<Peer> viewers;
     std::uint16_t sequence = 0;
@@ -83,15 +90,12 @@ TEST(NextHop, AnEntrysChangeReachesEveryTransportBehindItAndNoOther) {
 TEST(NextHop, AnEntryThatIsNoLongerResolvedGivesWayToTheLastAuthenticatedPacket) {
     Harness h;
     Room room(h, 1);
-    auto& registry = h.plane().registry();
-    registry.update_next_hop(1, {gateway_mac, true});
-    registry.set_next_hop(room.viewers[0].transport, viewers_ip, 1);
-    h.settle();
+    room.lead_through_gateway(viewers_ip);
     // Routers answer from other addresses than the one that they are reached by (VRRP): the next hop stays.
     room.viewers[0].mac = standby_mac;
     room.speak(room.viewers[0]);
     EXPECT_EQ(room.frame(), (Count{{gateway_mac.to_string(), 1}}));
-    registry.update_next_hop(1, {});
+    room.registry.update_next_hop(1, {});
     h.settle();
     EXPECT_EQ(room.frame(), (Count{{standby_mac.to_string(), 1}}));
 }
@@ -99,20 +103,14 @@ TEST(NextHop, AnEntryThatIsNoLongerResolvedGivesWayToTheLastAuthenticatedPacket)
 TEST(NextHop, ForAnAddressThatTheTransportHasLeftIsIgnored) {
     Harness h;
     Room room(h, 1);
-    auto& registry = h.plane().registry();
-    registry.update_next_hop(1, {gateway_mac, true});
-    registry.set_next_hop(room.viewers[0].transport, *IpAddress::parse("10.77.0.3"), 1);
-    h.settle();
+    room.lead_through_gateway(*IpAddress::parse("10.77.0.3"));
     EXPECT_EQ(room.frame(), (Count{{peer_mac.to_string(), 1}}));
 }
 
 TEST(NextHop, IsForgottenWhenTheViewerMovesToAnotherAddress) {
     Harness h;
     Room room(h, 1);
-    auto& registry = h.plane().registry();
-    registry.update_next_hop(1, {gateway_mac, true});
-    registry.set_next_hop(room.viewers[0].transport, viewers_ip, 1);
-    h.settle();
+    room.lead_through_gateway(viewers_ip);
     abi::TransportSpec spec = h.transport_spec(room.viewers[0].transport, 6000, 0);
     spec.path.remote_ip = IpAddress::parse("10.77.0.9")->bytes;
     spec.path.remote_mac = standby_mac.bytes;

@@ -13,11 +13,7 @@ using abi::DropReason;
 
 TEST(Punt, AnUnvalidatedTransportsCheckGoesToTheControlPlaneWithItsTransport) {
     Harness h;
-    abi::TransportSpec spec = h.transport_spec(42, 6000, 0);
-    spec.flags = 0;
-    spec.path = {};
-    spec.suite = abi::CryptoSuite::none;
-    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    ASSERT_EQ(h.program(h.unvalidated_spec(42)), abi::Status::ok);
     Peer peer;
     peer.address = {*IpAddress::parse("10.77.0.2"), 6000};
     const Frame request = check("uf000042:peer", password);
@@ -123,11 +119,8 @@ TEST(Punt, DtlsIsPuntedForAKnownFlowOnly) {
 // The peer answers in less time than the control plane's UPSERT takes to get here.
 TEST(Punt, TheAnswerToAVerifiedCheckBringsTheFlowOfTheDtlsThatFollowsIt) {
     Harness h;
-    abi::TransportSpec spec = h.transport_spec(42, 6000, 0);
-    const abi::FlowAddress flow = spec.path;
-    spec.flags = 0;
-    spec.path = {};
-    spec.suite = abi::CryptoSuite::none;
+    const abi::FlowAddress flow = h.transport_spec(42, 6000, 0).path;
+    const abi::TransportSpec spec = h.unvalidated_spec(42);
     ASSERT_EQ(h.program(spec), abi::Status::ok);
     Peer peer;
     peer.address = {*IpAddress::parse("10.77.0.2"), 6000};

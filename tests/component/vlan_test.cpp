@@ -114,11 +114,7 @@ TEST(Vlan, MediaFollowsTheViewerOntoItsTaggedNetwork) {
 
 TEST(Vlan, ThePuntedPacketNamesItsTagAndTheInjectedAnswerCarriesIt) {
     Harness h;
-    abi::TransportSpec spec = h.transport_spec(42, 6000, 0);
-    spec.flags = 0;
-    spec.path = {};
-    spec.suite = abi::CryptoSuite::none;
-    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    ASSERT_EQ(h.program(h.unvalidated_spec(42)), abi::Status::ok);
     Peer peer;
     peer.address = {*IpAddress::parse("10.77.0.2"), 6000};
     h.send_frame(Harness::frame_of(peer, stun_check("uf000042:peer"), vlan));
