@@ -11,7 +11,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "controlplane/core/unique_fd.hpp"
+#include "dataplane/base/unique_fd.hpp"
 
 namespace sluice::ctl {
 namespace {
@@ -24,13 +24,13 @@ std::string words(int error) {
     return std::generic_category().message(error);
 }
 
-std::expected<core::UniqueFd, AdminError> connect_to(const std::string& path) {
+std::expected<UniqueFd, AdminError> connect_to(const std::string& path) {
     const auto refuse = [&](const std::string& why) { return std::unexpected(AdminError{true, 0, path + ": " + why}); };
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path) return refuse("a socket path must have 1 to 107 bytes");
     std::memcpy(address.sun_path, path.data(), path.size());
-    core::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return refuse(words(errno));
     return fd;

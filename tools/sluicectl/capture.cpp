@@ -130,17 +130,11 @@ Outcome capture(const Settings& settings, const CaptureRequest& request, std::os
     const auto wanted = message_of(settings, request);
     if (!wanted) return wanted.error();
     const PlaneState control = control_plane_state(settings);
-    auto link = ControlLink::open(settings.control_socket, settings.patience);
-    if (!link) {
-        Outcome outcome = data_plane_down(link.error());
-        outcome.control_plane = control;
-        return outcome;
-    }
-    auto segment = (*link)->take_segment();
-    if (!segment) return data_plane_down(segment.error());
+    auto plane = open_plane(settings, control);
+    if (!plane) return plane.error();
     for (std::uint32_t i = 0; i < wanted->count; ++i) {
         abi::TransportSlot slot;
-        if (!segment->read(abi::TransportId{wanted->transports[i]}, slot) && request.room.empty())
+        if (!plane->segment.read(abi::TransportId{wanted->transports[i]}, slot) && request.room.empty())
             return Outcome::failed(Exit::failure, "the data plane has no transport " + hex_id(wanted->transports[i]));
     }
     std::ofstream file;
@@ -148,7 +142,7 @@ Outcome capture(const Settings& settings, const CaptureRequest& request, std::os
         file.open(request.file, std::ios::binary | std::ios::trunc);
         if (!file) return Outcome::failed(Exit::failure, "cannot write " + printable(request.file));
     }
-    auto observation = Observation::start(std::move(*link), settings, *wanted);
+    auto observation = Observation::start(std::move(plane->link), settings, *wanted);
     if (!observation) return observation.error();
     Observation& seen = **observation;
 

@@ -12,7 +12,7 @@ std::expected<std::unique_ptr<ControlLink>, std::string> ControlLink::open(const
     link->channel_ = std::move(*channel);
     link->channel_->start({
         .on_record = [self = link.get()](ByteView record,
-                                         std::vector<core::UniqueFd> fds) { self->on_record(record, std::move(fds)); },
+                                         std::vector<UniqueFd> fds) { self->on_record(record, std::move(fds)); },
         .on_closed =
             [self = link.get()](const std::string& why) {
                 self->problem_ = why;
@@ -45,7 +45,7 @@ ControlLink::~ControlLink() {
     if (channel_) channel_->close();
 }
 
-void ControlLink::on_record(ByteView record, std::vector<core::UniqueFd> fds) {
+void ControlLink::on_record(ByteView record, std::vector<UniqueFd> fds) {
     const auto header = abi::read_header(record);
     if (header && abi::is_event(header->type)) {
         if (on_event) on_event(*header, record);

@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dpclient/channel.hpp"
 #include "controlplane/dpclient/segment_view.hpp"
 #include "dataplane/abi/message_reader.hpp"
 #include "dataplane/abi/messages.hpp"
+#include "dataplane/base/unique_fd.hpp"
 
 namespace sluice::ctl {
 
@@ -33,7 +33,7 @@ public:
 
     struct Answer {
         std::vector<std::uint8_t> record;
-        std::vector<core::UniqueFd> fds;
+        std::vector<UniqueFd> fds;
     };
     // Sends a message and waits for what answers it.
     template <abi::Message T>
@@ -55,7 +55,7 @@ private:
     ControlLink() : io_(1) {}
     [[nodiscard]] std::expected<Answer, std::string> ask(std::uint64_t seq, ByteView record,
                                                          std::chrono::milliseconds patience);
-    void on_record(ByteView record, std::vector<core::UniqueFd> fds);
+    void on_record(ByteView record, std::vector<UniqueFd> fds);
 
     boost::asio::io_context io_;
     std::shared_ptr<dpclient::Channel> channel_;
@@ -65,7 +65,7 @@ private:
     std::uint64_t awaited_ = 0;  // seq
     std::optional<Answer> answer_;
     abi::HelloReply hello_{};
-    std::vector<core::UniqueFd> fds_;  // of HELLO_REPLY
+    std::vector<UniqueFd> fds_;  // of HELLO_REPLY
 };
 
 }  // namespace sluice::ctl

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "tools/sluicectl/observed.hpp"
+
 namespace sluice::ctl {
 namespace {
 
@@ -28,6 +30,19 @@ std::string refusal_text(abi::Status status, const abi::ObserveStart& wanted, st
 }
 
 }  // namespace
+
+std::expected<ObservedPlane, Outcome> open_plane(const Settings& settings, const PlaneState& control) {
+    const auto down = [&](const std::string& why) {
+        Outcome outcome = data_plane_down(why);
+        outcome.control_plane = control;
+        return std::unexpected(std::move(outcome));
+    };
+    auto link = ControlLink::open(settings.control_socket, settings.patience);
+    if (!link) return down(link.error());
+    auto segment = (*link)->take_segment();
+    if (!segment) return down(segment.error());
+    return ObservedPlane{std::move(*link), std::move(*segment)};
+}
 
 std::expected<std::unique_ptr<Observation>, Outcome> Observation::start(std::unique_ptr<ControlLink> link,
                                                                         const Settings& settings,

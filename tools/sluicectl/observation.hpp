@@ -15,6 +15,14 @@
 
 namespace sluice::ctl {
 
+// A connection for a capture or a trace, and the state segment to look things up in.
+struct ObservedPlane {
+    std::unique_ptr<ControlLink> link;
+    dpclient::SegmentView segment;
+};
+// The Outcome says that the data plane is down; `control` is what is known of the other one.
+[[nodiscard]] std::expected<ObservedPlane, Outcome> open_plane(const Settings& settings, const PlaneState& control);
+
 class Observation {
 public:
     // The Outcome says why not, in words that a person can act on.

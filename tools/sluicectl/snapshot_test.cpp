@@ -21,7 +21,7 @@ protected:
     SnapshotTest()
         : segment(*telemetry::Segment::create(
               {.workers = 2, .ports = 1, .max_transports = 8, .max_sources = 4, .max_legs = 16})),
-          view(*dpclient::SegmentView::open(core::UniqueFd(segment.memory().read_only_fd()))) {}
+          view(*dpclient::SegmentView::open(UniqueFd(segment.memory().read_only_fd()))) {}
 
     Snapshot at(std::chrono::nanoseconds when) { return take(view, when, 1'700'000'000'000'000'000 + when.count()); }
 

@@ -15,22 +15,16 @@ Outcome trace(const Settings& settings, const TraceRequest& request, std::ostrea
     const auto id = parse_id(request.transport);
     if (!id) return Outcome::failed(Exit::usage, bad_id(request.transport));
     const PlaneState control = control_plane_state(settings);
-    auto link = ControlLink::open(settings.control_socket, settings.patience);
-    if (!link) {
-        Outcome outcome = data_plane_down(link.error());
-        outcome.control_plane = control;
-        return outcome;
-    }
-    auto segment = (*link)->take_segment();
-    if (!segment) return data_plane_down(segment.error());
+    auto plane = open_plane(settings, control);
+    if (!plane) return plane.error();
     abi::TransportSlot slot;
-    if (!segment->read(abi::TransportId{*id}, slot))
+    if (!plane->segment.read(abi::TransportId{*id}, slot))
         return Outcome::failed(Exit::failure, "the data plane has no transport " + hex_id(*id));
     abi::ObserveStart wanted;
     wanted.kind = abi::ObserveKind::trace;
     wanted.count = 1;
     wanted.transports[0] = *id;
-    auto observation = Observation::start(std::move(*link), settings, wanted);
+    auto observation = Observation::start(std::move(plane->link), settings, wanted);
     if (!observation) return observation.error();
     Observation& seen = **observation;
 
