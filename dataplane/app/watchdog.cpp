@@ -62,6 +62,7 @@ void Watchdog::check(std::int64_t now_ns) noexcept {
     }
 }
 
+// Not through the log, which allocates: the stuck thread may hold the allocator's lock.
 void Watchdog::abort_with_stack_of(std::size_t i) noexcept {
     std::fprintf(stderr,
                  "watchdog: worker %zu has made no progress for %d ms; aborting so that it can be restarted. Its stack:\n",
