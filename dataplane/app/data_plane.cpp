@@ -14,11 +14,10 @@
 
 #include "config/network.hpp"
 #include "dataplane/app/log.hpp"
+#include "dataplane/port/packet_buffer.hpp"
 
 namespace sluice::app {
 namespace {
-
-constexpr std::uint32_t mbuf_room = 2048 + RTE_PKTMBUF_HEADROOM;
 
 srtp::Backend backend_of(config::Sealer sealer) {
     return sealer == config::Sealer::libsrtp ? srtp::Backend::libsrtp : srtp::Backend::ipsec_mb;
@@ -49,7 +48,7 @@ MemoryPlan plan_memory(const config::Dataplane& d) {
     plan.history_per_worker = static_cast<std::uint32_t>(std::uint64_t{d.limits.history_mb} * 1024 * 1024 / d.workers /
                                                          table::MediaPacket::buffer_size) -
                               1;
-    const std::uint64_t mbuf = sizeof(rte_mbuf) + mbuf_room + 64;
+    const std::uint64_t mbuf = sizeof(rte_mbuf) + port::buffer_bytes + 64;
     plan.pools_bytes =
         mbuf * (plan.rx_mbufs + std::uint64_t{plan.tx_mbufs_per_worker} * d.workers + control::Reassembly::buffers) +
         control::Reassembly::table_bytes + std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 17 / 16 +
@@ -88,7 +87,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     const auto ip4 = address_of(d.port.address);
     const auto ip6 = address_of(d.port.address6);
 
-    auto reassembly = control::Reassembly::create({d.workers, config.rtc.udp_port, socket, mbuf_room});
+    auto reassembly = control::Reassembly::create({d.workers, config.rtc.udp_port, socket, port::buffer_bytes});
     if (!reassembly) return std::unexpected(reassembly.error() + "; " + plan.to_string());
     reassembly_ = std::move(*reassembly);
     for (unsigned i = 0; i < d.workers; ++i) links_.push_back(std::make_unique<control::WorkerLink>());
@@ -104,8 +103,8 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     std::uint8_t* ring_base = rings_.data();
     std::vector<control::WorkerLink*> links;
     for (unsigned i = 0; i < d.workers; ++i) {
-        rte_mempool* tx_pool =
-            rte_pktmbuf_pool_create(fmt::format("tx{}", i).c_str(), plan.tx_mbufs_per_worker, 256, 0, mbuf_room, socket);
+        rte_mempool* tx_pool = rte_pktmbuf_pool_create(fmt::format("tx{}", i).c_str(), plan.tx_mbufs_per_worker, 256, 0,
+                                                       port::buffer_bytes, socket);
         if (tx_pool == nullptr) return std::unexpected("no memory for a tx pool; " + plan.to_string());
         tx_pools_.push_back(tx_pool);
         worker::WorkerConfig c;

@@ -9,12 +9,10 @@
 
 #include "dataplane/app/data_plane.hpp"
 #include "dataplane/app/log.hpp"
+#include "dataplane/port/packet_buffer.hpp"
 
 namespace sluice::app {
 namespace {
-
-constexpr std::uint16_t descriptors = 512;
-constexpr std::uint16_t mbuf_room = 2048 + RTE_PKTMBUF_HEADROOM;
 
 // Ours where the device has no MAC to give: on a TAP the device's is the kernel's end, a ring has none.
 constexpr Mac invented_mac{{0x02, 0x53, 0x4c, 0x55, 0x00, 0x01}};
@@ -38,14 +36,19 @@ std::expected<void, std::string> DataPlane::start_port(const config::Config& con
     if (!own && invents_mac(d.port.type)) own = invented_mac;
     if (options.ports.empty()) {
         const int socket = static_cast<int>(rte_socket_id());
-        rx_pool_ = rte_pktmbuf_pool_create("rx", plan.rx_mbufs, 256, 0, mbuf_room, socket);
+        rx_pool_ = rte_pktmbuf_pool_create("rx", plan.rx_mbufs, 256, 0, port::buffer_bytes, socket);
         if (rx_pool_ == nullptr) return std::unexpected("no memory for the rx pool; " + plan.to_string());
         if (d.port.type == config::PortType::af_xdp && rx_pool_->nb_mem_chunks != 1)
             return std::unexpected(
                 std::string("af_xdp needs its packet memory in one piece: try dataplane.hugepages = \"off\""));
         if (rte_eth_dev_count_avail() == 0)
             return std::unexpected(std::string("no DPDK port came up: check dataplane.port"));
-        port::EthdevPlan device{rte_eth_find_next(0), d.workers, descriptors, socket, rx_pool_, own, {}};
+        port::EthdevPlan device;
+        device.port_id = rte_eth_find_next(0);
+        device.queues = d.workers;
+        device.socket = socket;
+        device.rx_pool = rx_pool_;
+        device.own_mac = own;
         device.steering = {config.rtc.udp_port, !d.port.address.empty(), !d.port.address6.empty(), d.port.vlan};
         auto port = port::EthdevPort::start(device);
         if (!port) return std::unexpected(port.error());
