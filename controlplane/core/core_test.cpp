@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,7 +7,6 @@
 #include "controlplane/core/clock.hpp"
 #include "controlplane/core/log.hpp"
 #include "controlplane/core/random.hpp"
-#include "controlplane/core/unique_fd.hpp"
 
 namespace sluice::core {
 namespace {
@@ -36,19 +34,6 @@ TEST(Random, IdsAreDistinctAndNotZero) {
     for (int i = 0; i < 1000; ++i) ids.insert(random_id());
     EXPECT_EQ(ids.size(), 1000u);
     EXPECT_FALSE(ids.contains(0));
-}
-
-TEST(UniqueFd, ClosesOnceAndMoves) {
-    int raw = -1;
-    {
-        UniqueFd a(::open("/dev/null", O_RDONLY));
-        raw = a.get();
-        UniqueFd b(std::move(a));
-        EXPECT_FALSE(a);
-        EXPECT_EQ(b.get(), raw);
-        EXPECT_EQ(::fcntl(raw, F_GETFD), 0);
-    }
-    EXPECT_EQ(::fcntl(raw, F_GETFD), -1);
 }
 
 TEST(Log, RefusesAnUnknownLevelByName) {

@@ -23,8 +23,8 @@ struct alignas(cmsghdr) ControlBuffer {
     std::array<std::uint8_t, CMSG_SPACE(sizeof(int) * max_fds)> bytes{};
 };
 
-std::vector<core::UniqueFd> take_fds(msghdr& message) {
-    std::vector<core::UniqueFd> fds;
+std::vector<UniqueFd> take_fds(msghdr& message) {
+    std::vector<UniqueFd> fds;
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -43,7 +43,7 @@ std::expected<std::shared_ptr<Channel>, std::string> Channel::connect(boost::asi
                                std::to_string(sizeof address.sun_path - 1) + " characters");
     }
     std::memcpy(address.sun_path, path.data(), path.size());
-    core::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return std::unexpected(words(errno));
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return std::unexpected(words(errno));
@@ -51,7 +51,7 @@ std::expected<std::shared_ptr<Channel>, std::string> Channel::connect(boost::asi
     return std::make_shared<Channel>(io, std::move(socket));
 }
 
-Channel::Channel(boost::asio::io_context& io, core::UniqueFd socket) : socket_(io, socket.release()), buffer_(buffer_size) {}
+Channel::Channel(boost::asio::io_context& io, UniqueFd socket) : socket_(io, socket.release()), buffer_(buffer_size) {}
 
 Channel::~Channel() {
     for (auto& out : queue_) wipe(out.record);

@@ -17,14 +17,14 @@
 #include <string>
 #include <vector>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dpclient/object.hpp"
 #include "dataplane/base/bytes.hpp"
+#include "dataplane/base/unique_fd.hpp"
 
 namespace sluice::dpclient {
 
 struct ChannelHandlers {
-    std::function<void(ByteView record, std::vector<core::UniqueFd> fds)> on_record;
+    std::function<void(ByteView record, std::vector<UniqueFd> fds)> on_record;
     std::function<void(const std::string& why)> on_closed;  // not after close()
     std::function<void()> on_drained;
 };
@@ -37,7 +37,7 @@ public:
     // Fails at once with the system's words; a unix socket connects without waiting.
     [[nodiscard]] static std::expected<std::shared_ptr<Channel>, std::string> connect(boost::asio::io_context& io,
                                                                                       const std::string& path);
-    Channel(boost::asio::io_context& io, core::UniqueFd socket);
+    Channel(boost::asio::io_context& io, UniqueFd socket);
     ~Channel();
 
     void start(ChannelHandlers handlers);
@@ -51,7 +51,7 @@ public:
 private:
     struct Outgoing {
         Record record;
-        std::vector<core::UniqueFd> fds;
+        std::vector<UniqueFd> fds;
     };
     enum class Sent { ok, later, failed };
 

@@ -13,8 +13,8 @@ struct Pair {
     Pair() {
         int fds[2];
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
-        a = std::make_shared<Channel>(io, core::UniqueFd(fds[0]));
-        b = std::make_shared<Channel>(io, core::UniqueFd(fds[1]));
+        a = std::make_shared<Channel>(io, UniqueFd(fds[0]));
+        b = std::make_shared<Channel>(io, UniqueFd(fds[1]));
     }
     void run() {
         io.restart();
@@ -36,12 +36,12 @@ TEST(Channel, CarriesRecordsWholeAndInOrder) {
 
 TEST(Channel, CarriesDescriptorsAndClosesItsCopies) {
     Pair p;
-    std::vector<core::UniqueFd> got;
-    p.b->start({.on_record = [&](ByteView, std::vector<core::UniqueFd> fds) { got = std::move(fds); },
+    std::vector<UniqueFd> got;
+    p.b->start({.on_record = [&](ByteView, std::vector<UniqueFd> fds) { got = std::move(fds); },
                 .on_closed = {},
                 .on_drained = {}});
     p.a->start({});
-    const core::UniqueFd file(::open("/dev/null", O_RDONLY));
+    const UniqueFd file(::open("/dev/null", O_RDONLY));
     p.a->send(Record(8), {file.get(), file.get()});
     p.run();
     ASSERT_EQ(got.size(), 2u);

@@ -76,7 +76,7 @@ void Client::Impl::connect() {
     const auto weak = weak_from_this();
     channel_->start({
         .on_record =
-            [weak](ByteView record, std::vector<core::UniqueFd> fds) {
+            [weak](ByteView record, std::vector<UniqueFd> fds) {
                 if (const auto self = weak.lock(); self && !self->stopped_) self->on_record(record, std::move(fds));
             },
         .on_closed =
@@ -148,7 +148,7 @@ std::uint64_t Client::Impl::send(Record record) {
     return seq;
 }
 
-void Client::Impl::on_record(ByteView record, std::vector<core::UniqueFd> fds) {
+void Client::Impl::on_record(ByteView record, std::vector<UniqueFd> fds) {
     const auto header = abi::read_header(record);
     if (!header) {
         ++counters_.malformed;
@@ -175,7 +175,7 @@ void Client::Impl::on_record(ByteView record, std::vector<core::UniqueFd> fds) {
     }
 }
 
-void Client::Impl::on_hello_reply(ByteView record, std::vector<core::UniqueFd> fds) {
+void Client::Impl::on_hello_reply(ByteView record, std::vector<UniqueFd> fds) {
     const auto reply = abi::read_as<abi::HelloReply>(record);
     if (!reply) {
         ++counters_.malformed;
@@ -200,7 +200,7 @@ void Client::Impl::on_hello_reply(ByteView record, std::vector<core::UniqueFd> f
 }
 
 // Checks everything before it changes anything, so that a broken data plane cannot cost us the dead one's reservations.
-std::expected<void, std::string> Client::Impl::take_hello(const abi::HelloReply& reply, std::vector<core::UniqueFd> fds) {
+std::expected<void, std::string> Client::Impl::take_hello(const abi::HelloReply& reply, std::vector<UniqueFd> fds) {
     if (reply.abi == 0) return std::unexpected("refused us: " + std::string(abi::name(abi::Status{reply.status})));
     if (reply.abi < options_.abi_min || reply.abi > options_.abi_max) {
         return std::unexpected("chose ABI " + std::to_string(reply.abi) + ", which we did not offer");

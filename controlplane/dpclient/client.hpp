@@ -24,13 +24,13 @@
 #include <string>
 #include <string_view>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dpclient/object.hpp"
 #include "controlplane/dpclient/program.hpp"
 #include "controlplane/dpclient/segment_view.hpp"
 #include "dataplane/abi/messages.hpp"
 #include "dataplane/abi/packet_ring.hpp"
 #include "dataplane/base/bytes.hpp"
+#include "dataplane/base/unique_fd.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -63,7 +63,7 @@ struct ClientOptions {
     bool force_sweep = false;            // sweep even more than 20 % of the transports
     std::size_t punt_budget = 256;       // datagrams per wake before others get their turn
     std::size_t max_backlog = 16 << 20;  // bytes
-    core::UniqueFd old_segment;          // of the latest data plane, from the supervisor; see state_fd_from_environment()
+    UniqueFd old_segment;                // of the latest data plane, from the supervisor; see state_fd_from_environment()
     std::uint16_t abi_min = abi::abi_oldest;
     std::uint16_t abi_max = abi::abi_current;
 };

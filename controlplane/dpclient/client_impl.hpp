@@ -50,9 +50,9 @@ private:
     void drop(const std::string& why);
     void on_lost(const std::string& why);
     void complain(const std::string& why, bool harmless = false);
-    void on_record(ByteView record, std::vector<core::UniqueFd> fds);
-    void on_hello_reply(ByteView record, std::vector<core::UniqueFd> fds);
-    [[nodiscard]] std::expected<void, std::string> take_hello(const abi::HelloReply& reply, std::vector<core::UniqueFd> fds);
+    void on_record(ByteView record, std::vector<UniqueFd> fds);
+    void on_hello_reply(ByteView record, std::vector<UniqueFd> fds);
+    [[nodiscard]] std::expected<void, std::string> take_hello(const abi::HelloReply& reply, std::vector<UniqueFd> fds);
     std::uint64_t send(Record record);
     template <abi::Message T>
     std::uint64_t send_message(T message) {

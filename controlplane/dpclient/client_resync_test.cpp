@@ -195,7 +195,7 @@ TEST_F(ClientTest, ReservationsOfADataPlaneThatOnlyTheSupervisorRemembersAreUsed
     plane->put(leg(l1, s1, t1));
     plane->slot(l1)->rtp_reserved = 9'000;
     auto o = client_options();
-    o.old_segment = core::UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3));
+    o.old_segment = UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3));
     plane->kill();
     plane->boot();
     plane->put(at(transport(t1), 1));
@@ -213,7 +213,7 @@ TEST_F(ClientTest, TheKeptSegmentOfTheLivingDataPlaneChangesNothing) {
     plane->put(at(leg(l1, s1, t1), 1));
     plane->slot(l1)->rtp_reserved = 9'000;
     auto o = client_options();
-    o.old_segment = core::UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3));
+    o.old_segment = UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3));
     start(std::move(o));
     ASSERT_TRUE(synced());
     // It goes on by itself: a gap of a reservation would be one that viewers see.

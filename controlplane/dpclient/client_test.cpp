@@ -244,7 +244,7 @@ TEST_F(ClientTest, PreservesWhatANewerDataPlaneHolds) {
 
 TEST_F(ClientTest, GivesUpOnASilentPeerAndTriesAgain) {
     // Something listens, but it is no data plane.
-    const core::UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET, 0));
+    const UniqueFd listener(::socket(AF_UNIX, SOCK_SEQPACKET, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, options_.path.c_str(), sizeof address.sun_path - 1);

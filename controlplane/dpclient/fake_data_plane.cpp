@@ -23,8 +23,8 @@ namespace {
     std::abort();
 }
 
-core::UniqueFd make_memfd(const char* name, std::size_t size) {
-    core::UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+UniqueFd make_memfd(const char* name, std::size_t size) {
+    UniqueFd fd(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) broken("memfd");
     ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
     return fd;
@@ -67,7 +67,7 @@ void FakeDataPlane::Impl::make_segment() {
 void FakeDataPlane::Impl::make_rings() {
     const std::size_t size = abi::RingLayout::total(options_.workers);
     life_->ring_fd = make_memfd("fake-rings", size);
-    life_->wake_fd = core::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    life_->wake_fd = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     auto mapping = Mapping::map(life_->ring_fd.get(), Mapping::Access::read_write, size);
     if (!mapping) broken("map rings");
     life_->rings = std::move(*mapping);
@@ -81,7 +81,7 @@ void FakeDataPlane::Impl::make_rings() {
 }
 
 void FakeDataPlane::Impl::listen() {
-    core::UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, options_.path.c_str(), sizeof address.sun_path - 1);
@@ -115,14 +115,14 @@ void FakeDataPlane::Impl::accept() {
         [weak = weak_from_this(), life = life_.get()](const boost::system::error_code& error) {
             const auto self = weak.lock();
             if (error || !self || self->life_.get() != life) return;
-            core::UniqueFd fd(::accept4(life->listener->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            UniqueFd fd(::accept4(life->listener->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
             if (fd) {
                 auto channel = std::make_shared<Channel>(self->io_, std::move(fd));
                 life->channels.push_back(channel);
                 const std::weak_ptr<Channel> from = channel;
                 channel->start({
                     .on_record =
-                        [weak, from](ByteView record, std::vector<core::UniqueFd>) {
+                        [weak, from](ByteView record, std::vector<UniqueFd>) {
                             const auto self = weak.lock();
                             if (const auto c = from.lock(); self && self->life_ && c) self->on_message(c, record);
                         },
@@ -169,7 +169,7 @@ void FakeDataPlane::Impl::on_hello(const std::shared_ptr<Channel>& channel, Byte
     reply.size_source = sizeof(abi::SourceSpec);
     reply.size_leg = sizeof(abi::LegSpec);
     const std::string path = "/proc/self/fd/" + std::to_string(life_->segment_fd.get());
-    const core::UniqueFd read_only(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd read_only(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (hello->role == abi::ConnectionRole::observer) return channel->send(to_record(reply), {read_only.get()});
     if (life_->programmer) send_event(abi::EventFenced{});
     life_->programmer = channel;

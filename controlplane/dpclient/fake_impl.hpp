@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dpclient/channel.hpp"
 #include "controlplane/dpclient/fake_data_plane.hpp"
 #include "controlplane/dpclient/mapping.hpp"
 #include "dataplane/abi/message_reader.hpp"
+#include "dataplane/base/unique_fd.hpp"
 
 namespace sluice::dpclient {
 
@@ -37,7 +37,7 @@ class FakeDataPlane::Impl : public std::enable_shared_from_this<FakeDataPlane::I
 public:
     struct Life {  // what a kill -9 takes along
         std::array<std::uint8_t, 16> boot_id{};
-        core::UniqueFd segment_fd, ring_fd, wake_fd;
+        UniqueFd segment_fd, ring_fd, wake_fd;
         Mapping segment, rings;
         std::unique_ptr<boost::asio::posix::stream_descriptor> listener;
         std::vector<std::shared_ptr<Channel>> channels;

@@ -172,7 +172,7 @@ TEST_F(PuntTest, InjectsThroughTheNamedWorker) {
 }
 
 TEST(PuntRings, RefusesMemoryThatIsTooSmallForItsWorkers) {
-    const core::UniqueFd fd(::memfd_create("rings", 0));
+    const UniqueFd fd(::memfd_create("rings", 0));
     ASSERT_EQ(::ftruncate(fd.get(), static_cast<off_t>(abi::RingLayout::total(1))), 0);
     EXPECT_TRUE(PuntRings::map(fd.get(), 1));
     EXPECT_FALSE(PuntRings::map(fd.get(), 2));

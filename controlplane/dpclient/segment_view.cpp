@@ -26,7 +26,7 @@ bool copy(const Slot* slot, std::uint64_t id, Slot& out) {
 
 }  // namespace
 
-std::expected<SegmentView, std::string> SegmentView::open(core::UniqueFd fd) {
+std::expected<SegmentView, std::string> SegmentView::open(UniqueFd fd) {
     auto mapping = Mapping::map(fd.get(), Mapping::Access::read, sizeof(abi::SegmentHeader));
     if (!mapping) return std::unexpected("state segment " + mapping.error());
     const auto& h = *reinterpret_cast<const abi::SegmentHeader*>(mapping->data());
@@ -49,7 +49,7 @@ std::expected<SegmentView, std::string> SegmentView::open(core::UniqueFd fd) {
     return SegmentView(std::move(fd), std::move(*mapping), l);
 }
 
-SegmentView::SegmentView(core::UniqueFd fd, Mapping mapping, const Layout& layout)
+SegmentView::SegmentView(UniqueFd fd, Mapping mapping, const Layout& layout)
     : fd_(std::move(fd)), mapping_(std::move(mapping)), layout_(layout) {}
 
 const abi::SegmentHeader& SegmentView::header() const noexcept {
@@ -112,14 +112,14 @@ bool SegmentView::read(abi::LegId id, abi::LegSlot& out) const {
     return copy(find<abi::LegSlot>(legs_, layout_.leg_offset, layout_.legs, raw), raw, out);
 }
 
-core::UniqueFd state_fd_from_environment() {
+UniqueFd state_fd_from_environment() {
     const char* text = std::getenv("SLUICE_STATE_FD");
     if (text == nullptr || *text == '\0') return {};
     char* end = nullptr;
     const long fd = std::strtol(text, &end, 10);
     if (*end != '\0' || fd < 0 || fd > 1'000'000 || ::fcntl(static_cast<int>(fd), F_GETFD) < 0) return {};
     ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
-    return core::UniqueFd(static_cast<int>(fd));
+    return UniqueFd(static_cast<int>(fd));
 }
 
 }  // namespace sluice::dpclient

@@ -13,9 +13,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dpclient/mapping.hpp"
 #include "dataplane/abi/state_segment.hpp"
+#include "dataplane/base/unique_fd.hpp"
 
 namespace sluice::dpclient {
 
@@ -23,7 +23,7 @@ namespace sluice::dpclient {
 class SegmentView {
 public:
     // Takes the descriptor. The error says what is wrong with the segment.
-    [[nodiscard]] static std::expected<SegmentView, std::string> open(core::UniqueFd fd);
+    [[nodiscard]] static std::expected<SegmentView, std::string> open(UniqueFd fd);
 
     [[nodiscard]] const abi::SegmentHeader& header() const noexcept;
     [[nodiscard]] const std::array<std::uint8_t, 16>& boot_id() const noexcept { return header().boot_id; }
@@ -62,13 +62,13 @@ private:
         bool built = false;
     };
 
-    SegmentView(core::UniqueFd fd, Mapping mapping, const Layout& layout);
+    SegmentView(UniqueFd fd, Mapping mapping, const Layout& layout);
     template <typename Slot>
     const Slot& slot_at(std::uint64_t offset, std::uint32_t i) const noexcept;
     template <typename Slot>
     const Slot* find(Index& index, std::uint64_t offset, std::uint32_t count, std::uint64_t id) const;
 
-    core::UniqueFd fd_;
+    UniqueFd fd_;
     Mapping mapping_;
     Layout layout_;
     mutable Index transports_;
@@ -77,6 +77,6 @@ private:
 };
 
 // The segment that the supervisor keeps of the latest data plane, dead or alive (environment SLUICE_STATE_FD).
-[[nodiscard]] core::UniqueFd state_fd_from_environment();
+[[nodiscard]] UniqueFd state_fd_from_environment();
 
 }  // namespace sluice::dpclient

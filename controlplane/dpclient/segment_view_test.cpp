@@ -20,7 +20,7 @@ class SegmentViewTest : public ClientTest {
 protected:
     SegmentViewTest() { boot(); }
     std::expected<SegmentView, std::string> open() {
-        return SegmentView::open(core::UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3)));
+        return SegmentView::open(UniqueFd(::fcntl(plane->segment_fd(), F_DUPFD_CLOEXEC, 3)));
     }
 };
 
@@ -109,9 +109,9 @@ TEST_F(SegmentViewTest, RefusesEveryHeaderThatPointsOutside) {
 }
 
 TEST(SegmentView, RefusesAFileThatIsTooShortOrNone) {
-    EXPECT_FALSE(SegmentView::open(core::UniqueFd{}));
-    EXPECT_FALSE(SegmentView::open(core::UniqueFd(::memfd_create("short", 0))));
-    EXPECT_FALSE(SegmentView::open(core::UniqueFd(::open("/dev/null", O_RDONLY))));
+    EXPECT_FALSE(SegmentView::open(UniqueFd{}));
+    EXPECT_FALSE(SegmentView::open(UniqueFd(::memfd_create("short", 0))));
+    EXPECT_FALSE(SegmentView::open(UniqueFd(::open("/dev/null", O_RDONLY))));
 }
 
 TEST(StateFd, ComesFromTheEnvironmentWhenItIsADescriptor) {

@@ -10,25 +10,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <utility>
+
+#include "dataplane/base/unique_fd.hpp"
 
 namespace sluice::port {
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) noexcept : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    int release() noexcept { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
 
 ifreq request_for(const std::string& interface) {
     ifreq request{};
@@ -43,13 +29,13 @@ std::unexpected<std::string> failed(const std::string& interface, const std::str
 }  // namespace
 
 std::expected<std::unique_ptr<HostPort>, std::string> HostPort::attach(const std::string& interface, const Mac& mac) {
-    const Descriptor control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request = request_for(interface);
     // TUNSETIFF would make a missing one, which would then die with us and take the machine's address along.
     if (ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) {
         return failed(interface, "make it first (ip tuntap add dev " + interface + " mode tap)", errno);
     }
-    Descriptor tap(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    UniqueFd tap(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (tap.get() < 0) return failed(interface, "/dev/net/tun", errno);
     request = request_for(interface);
     request.ifr_flags = IFF_TAP | IFF_NO_PI;

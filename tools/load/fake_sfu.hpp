@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dtls/context.hpp"
 #include "dataplane/base/endpoint.hpp"
+#include "dataplane/base/unique_fd.hpp"
 #include "dataplane/srtp/engine.hpp"
 #include "signaling/http/loopback.hpp"
 
@@ -61,7 +61,7 @@ private:
 
     dtls::Context dtls_;
     std::unique_ptr<srtp::Engine> engine_;
-    core::UniqueFd socket_;
+    UniqueFd socket_;
     std::uint16_t port_ = 0;
     std::mutex mutex_;
     std::vector<std::unique_ptr<Session>> sessions_;

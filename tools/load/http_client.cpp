@@ -11,7 +11,7 @@
 #include <optional>
 #include <string_view>
 
-#include "controlplane/core/unique_fd.hpp"
+#include "dataplane/base/unique_fd.hpp"
 #include "tools/load/socket_address.hpp"
 
 namespace sluice::loadgen {
@@ -69,7 +69,7 @@ std::expected<HttpAnswer, std::string> http_exchange(const Endpoint& server, con
                                                      std::chrono::milliseconds timeout) {
     const auto deadline = Clock::now() + timeout;
     const SocketAddress address(server);
-    const core::UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return failed("socket");
     if (::connect(fd.get(), address.get(), address.size) != 0) {
         if (errno != EINPROGRESS || !wait_for(fd.get(), POLLOUT, deadline)) return failed("connect");

@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
-    const core::UniqueFd stop(::signalfd(-1, &signals, SFD_CLOEXEC));
+    const UniqueFd stop(::signalfd(-1, &signals, SFD_CLOEXEC));
 
     auto world = loadgen::make_world(options);
     if (!world) {

@@ -89,7 +89,7 @@ void Peer::answered(std::string resource, std::string_view sdp, std::int64_t now
 
 bool Peer::open_socket() {
     const SocketAddress remote(remote_);
-    core::UniqueFd made(::socket(remote.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    UniqueFd made(::socket(remote.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!made) return false;
     const int on = 1;
     ::setsockopt(made.get(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);

@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dtls/endpoint.hpp"
+#include "dataplane/base/unique_fd.hpp"
 #include "dataplane/srtp/key.hpp"
 #include "tools/load/consent.hpp"
 #include "tools/load/offer.hpp"
@@ -103,7 +103,7 @@ private:
     std::string resource_;
     std::int64_t answered_ns_ = 0;
     Endpoint remote_;
-    core::UniqueFd socket_;
+    UniqueFd socket_;
     std::uint16_t local_port_ = 0;
     std::uint32_t kernel_drops_ = 0;
     std::optional<dtls::Endpoint> dtls_;

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "controlplane/core/unique_fd.hpp"
+#include "dataplane/base/unique_fd.hpp"
 #include "tools/load/http_client.hpp"
 
 namespace sluice::loadgen {
@@ -51,7 +51,7 @@ private:
     [[nodiscard]] SignalResult perform(const SignalJob& job);
 
     Endpoint server_;
-    core::UniqueFd event_;
+    UniqueFd event_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<SignalJob> jobs_;

@@ -35,7 +35,7 @@ std::expected<std::unique_ptr<World>, std::string> make_world(const Options& opt
         static char buffer[1 << 20];
         std::setvbuf(record, buffer, _IOFBF, sizeof buffer);
     }
-    core::UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     return std::unique_ptr<World>(new World{options,
                                             std::move(*context),
                                             std::move(engine),

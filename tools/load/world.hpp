@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "controlplane/core/unique_fd.hpp"
 #include "controlplane/dtls/context.hpp"
+#include "dataplane/base/unique_fd.hpp"
 #include "dataplane/srtp/engine.hpp"
 #include "tools/load/options.hpp"
 
@@ -46,7 +46,7 @@ struct World {
     std::unique_ptr<srtp::Engine> engine;
     // Stateless, so that it opens a packet under an index that was used before: proves that a re-use is no forgery.
     std::unique_ptr<srtp::Engine> verifier;
-    core::UniqueFd epoll;
+    UniqueFd epoll;
     Recorder recorder;
     std::mt19937_64 random;
     std::vector<std::string> errors;  // the first few
