@@ -35,7 +35,7 @@ DropReason reason_of(wire::FragmentVerdict verdict) {
     return DropReason::fragment_limited;
 }
 
-ByteView bytes_of(const rte_mbuf* m) {
+ByteView data_of(const rte_mbuf* m) {
     return {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
 }
 
@@ -100,7 +100,7 @@ void Reassembly::turn(std::int64_t now_ns) {
 }
 
 void Reassembly::add(rte_mbuf* piece, std::uint16_t worker, std::int64_t now_ns) {
-    const auto fragment = wire::parse_fragment(bytes_of(piece));
+    const auto fragment = wire::parse_fragment(data_of(piece));
     if (!fragment) {  // the worker has checked it
         rte_pktmbuf_free(piece);
         return lost(worker, DropReason::frame_bad_length, 1);
@@ -147,7 +147,7 @@ void Reassembly::deliver(rte_mbuf* datagram, std::uint16_t from, std::uint32_t p
         lost(from, reason, pieces);
     };
     if (rte_pktmbuf_linearize(datagram) != 0) return refuse(DropReason::fragment_too_long);
-    const ByteView frame = bytes_of(datagram);
+    const ByteView frame = data_of(datagram);
     const auto udp = wire::parse_udp_frame(frame);
     if (!udp) return refuse(DropReason::frame_bad_length);
     if (!wire::udp_checksum_valid(frame, *udp)) return refuse(DropReason::frame_bad_checksum);

@@ -21,7 +21,6 @@ namespace sluice::perf {
 namespace {
 
 constexpr std::int64_t packet_ns = 1'000'000;
-constexpr std::size_t payload_size = 1200;
 
 // A leg on a source whose last 1024 packets are in the history, and what a worker needs to answer for it.
 struct History {

@@ -11,8 +11,6 @@
 namespace sluice::perf {
 namespace {
 
-constexpr std::size_t payload_size = 1200;
-
 // What Chromium sends for video: mid, abs-send-time, transport-cc, video orientation.
 Bytes video_packet() {
     const std::array<std::uint8_t, 3> value{1, 2, 3};

@@ -17,6 +17,9 @@ namespace sluice::perf {
 
 using Bytes = std::vector<std::uint8_t>;
 
+// Of a media packet, in bytes: what the design reckons with.
+inline constexpr std::size_t payload_size = 1200;
+
 // How long a window is, and what the runner is told of it: rough on purpose, the report uses the calibrated clock.
 inline constexpr double nominal_hz = 2.5e9;
 inline constexpr std::uint64_t window_ticks = 25'000;

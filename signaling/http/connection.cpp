@@ -1,5 +1,6 @@
 #include "signaling/http/connection.hpp"
 
+#include "signaling/http/awaitable.hpp"
 #include "signaling/http/response_writer.hpp"
 #include "signaling/http/settlement.hpp"
 #include "signaling/http/ws_connection.hpp"
@@ -13,7 +14,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto as_tuple_awaitable = asio::as_tuple(asio::use_awaitable);
 constexpr char tls_handshake_record = 0x16;  // RFC 8446 §5.1
 constexpr std::chrono::milliseconds linger_time{2000};
 constexpr std::size_t linger_bytes = 4 * 1024 * 1024;

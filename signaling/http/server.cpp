@@ -1,16 +1,15 @@
 #include "signaling/http/server.hpp"
 
+#include "signaling/http/awaitable.hpp"
 #include "signaling/http/connection.hpp"
 #include "signaling/http/response_writer.hpp"
 #include "signaling/http/tls_files.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -27,7 +26,6 @@ using tcp = asio::ip::tcp;
 
 namespace {
 
-constexpr auto as_tuple_awaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds accept_pause{100};  // when out of descriptors
 
 std::string system_message(int code) {

@@ -1,8 +1,8 @@
 #include "signaling/http/stream.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "signaling/http/awaitable.hpp"
+
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 namespace sluice::http {
@@ -10,8 +10,6 @@ namespace sluice::http {
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr auto as_tuple_awaitable = asio::as_tuple(asio::use_awaitable);
 
 class PlainStream final : public Stream {
 public:

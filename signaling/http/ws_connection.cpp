@@ -1,9 +1,9 @@
 #include "signaling/http/ws_connection.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "signaling/http/awaitable.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 
@@ -13,7 +13,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr auto as_tuple_awaitable = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds closing_time{5000};  // for the peer's close frame and for our last bytes
 constexpr std::uint16_t try_again_later = 1013;
 
