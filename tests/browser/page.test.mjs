@@ -141,6 +141,23 @@ await run({
     await until(() => page.evaluate(() => sluice.state === 'idle'), 5, 'stopped');
     await close(page);
   },
+  'a screen is published and watched, until its owner ends the sharing': async () => {
+    const publisher = await openPage(browser, address('screen'));
+    const viewer = await openPage(browser, address('screen'));
+    await publisher.click('#publish-screen');
+    await press(viewer, 'watch');
+    await until(async () => (await frames(viewer)) > 10, 15, 'the picture');
+    const track = (what) => publisher.evaluate((name) => {
+      const { track: video } = sluice.sessions.publish.peer.getSenders().find((sender) => sender.track?.kind === 'video');
+      if (name === 'surface') return video.getSettings().displaySurface;
+      return video.stop() ?? video.dispatchEvent(new Event('ended')); // as the browser's own "Stop sharing" does
+    }, what);
+    assert.ok(await track('surface'), 'that is no screen');
+    assert.ok((await picture(viewer)).deviation > 5, 'no picture');
+    await track('end');
+    await until(() => publisher.evaluate(() => sluice.state === 'idle'), 5, 'stopped');
+    await close(publisher, viewer);
+  },
   'light, dark and on a phone, every text can be read and nothing is cut off': async () => {
     const publisher = await openPage(browser, address('look'));
     await press(publisher, 'publish');
