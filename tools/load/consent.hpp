@@ -38,6 +38,10 @@ public:
         }
     }
     void refused() noexcept { ++failures_; }
+    // We ourselves stood still for `ns`: what is under way has that much longer.
+    void excuse(std::int64_t ns) noexcept {
+        for (Pending& p : pending_) p.sent_ns += ns;
+    }
 
     [[nodiscard]] std::uint64_t checks_sent() const noexcept { return sent_; }
     [[nodiscard]] std::uint64_t checks_answered() const noexcept { return answered_; }

@@ -75,6 +75,17 @@ TEST(GapTracker, AsksAfterAPauseAndAgainAndGivesUp) {
     EXPECT_EQ(gaps.observe(65535, 0), Step::regression) << "far too late";
 }
 
+TEST(GapTracker, WaitsLongerWhenItsReceiverStoodStill) {
+    GapTracker gaps;
+    (void)gaps.observe(1, 0);
+    (void)gaps.observe(3, 0);
+    gaps.excuse(5'000'000'000);
+    gaps.expire(5'000'000'000 + GapTracker::patience_ns);
+    EXPECT_EQ(gaps.due_nacks(INT64_MAX / 2).size(), 1u);
+    gaps.expire(5'000'000'000 + GapTracker::patience_ns + 1);
+    EXPECT_TRUE(gaps.due_nacks(INT64_MAX / 2).empty());
+}
+
 TEST(GapTracker, DoesNotAskForAJump) {
     GapTracker gaps;
     (void)gaps.observe(1, 0);

@@ -27,6 +27,10 @@ void GapTracker::expire(std::int64_t now_ns) {
     given_up_ += std::erase_if(missing_, [&](const auto& entry) { return now_ns - entry.second.since_ns > patience_ns; });
 }
 
+void GapTracker::excuse(std::int64_t ns) {
+    for (auto& [index, missing] : missing_) missing.since_ns += ns;
+}
+
 std::vector<std::uint16_t> GapTracker::due_nacks(std::int64_t now_ns) {
     std::vector<std::uint16_t> due;
     for (auto& [index, missing] : missing_) {

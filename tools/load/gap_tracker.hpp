@@ -34,6 +34,8 @@ public:
 
     // Gives up on what waited too long.
     void expire(std::int64_t now_ns);
+    // The receiver stood still for `ns`: what is missing has that much longer.
+    void excuse(std::int64_t ns);
     // Low 16 bits of what should be asked for now, ascending; each is due again 100 ms later.
     [[nodiscard]] std::vector<std::uint16_t> due_nacks(std::int64_t now_ns);
     // Nothing missing so far was the sender's fault (the receiver was away).

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <strings.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -17,19 +18,36 @@
 namespace sluice::loadgen {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
 std::unexpected<std::string> failed(const char* what) {
     return std::unexpected(std::string{what} + ": " + std::strerror(errno));
 }
 
-bool wait_for(int fd, short events, Clock::time_point deadline) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd p{fd, events, 0};
-    const int n = left > 0 ? ::poll(&p, 1, static_cast<int>(left)) : 0;
-    if (n == 0) errno = ETIMEDOUT;
-    return n > 0;
-}
+// How long the whole exchange may still wait. It waits in slices and counts each as no longer than it was meant to be: a
+// machine that stands still for longer than the timeout has not given the server its time.
+class Patience {
+public:
+    explicit Patience(std::chrono::milliseconds timeout) : left_(timeout) {}
+
+    bool wait(int fd, short events) {
+        using Clock = std::chrono::steady_clock;
+        pollfd p{fd, events, 0};
+        do {
+            const auto slice = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left_), 0ms, 50ms);
+            const auto begun = Clock::now();
+            const int n = ::poll(&p, 1, static_cast<int>(slice.count()));
+            left_ -= std::min<Clock::duration>(Clock::now() - begun, slice);
+            if (n > 0) return true;
+            if (n < 0 && errno != EINTR) return false;
+        } while (left_ > 0ms);
+        errno = ETIMEDOUT;
+        return false;
+    }
+
+private:
+    std::chrono::nanoseconds left_;
+};
 
 std::string_view header(std::string_view head, std::string_view name) {
     for (std::size_t at = head.find("\r\n"); at != std::string_view::npos && at + 2 < head.size();
@@ -67,12 +85,12 @@ std::optional<HttpAnswer> parse(std::string_view text, bool complete) {
 
 std::expected<HttpAnswer, std::string> http_exchange(const Endpoint& server, const HttpRequest& request,
                                                      std::chrono::milliseconds timeout) {
-    const auto deadline = Clock::now() + timeout;
+    Patience patience(timeout);
     const SocketAddress address(server);
     const UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return failed("socket");
     if (::connect(fd.get(), address.get(), address.size) != 0) {
-        if (errno != EINPROGRESS || !wait_for(fd.get(), POLLOUT, deadline)) return failed("connect");
+        if (errno != EINPROGRESS || !patience.wait(fd.get(), POLLOUT)) return failed("connect");
         int error = 0;
         socklen_t size = sizeof error;
         ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -88,14 +106,14 @@ std::expected<HttpAnswer, std::string> http_exchange(const Endpoint& server, con
         const ssize_t n = ::send(fd.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
         if (n > 0)
             sent += static_cast<std::size_t>(n);
-        else if (errno != EAGAIN || !wait_for(fd.get(), POLLOUT, deadline))
+        else if (errno != EAGAIN || !patience.wait(fd.get(), POLLOUT))
             return failed("send");
     }
     std::string input;
     char buffer[16384];
     while (true) {
         if (auto answer = parse(input, false)) return std::move(*answer);
-        if (!wait_for(fd.get(), POLLIN, deadline)) return failed("waiting for the answer");
+        if (!patience.wait(fd.get(), POLLIN)) return failed("waiting for the answer");
         const ssize_t n = ::recv(fd.get(), buffer, sizeof buffer, 0);
         if (n < 0 && errno == EAGAIN) continue;
         if (n < 0) return failed("recv");

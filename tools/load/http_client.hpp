@@ -25,7 +25,8 @@ struct HttpAnswer {
     double retry_after_s = 0;
 };
 
-// The error says what failed: connecting, sending, reading, the deadline, or an answer that is no HTTP.
+// The error says what failed: connecting, sending, reading, the timeout, or an answer that is no HTTP. What the machine
+// stood still does not count against the timeout.
 [[nodiscard]] std::expected<HttpAnswer, std::string> http_exchange(const Endpoint& server, const HttpRequest& request,
                                                                    std::chrono::milliseconds timeout);
 

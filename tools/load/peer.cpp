@@ -280,4 +280,10 @@ void Peer::tick(std::int64_t now_ns) {
     if (phase_ == Phase::connected) on_tick(now_ns);
 }
 
+void Peer::excuse(std::int64_t ns) {
+    answered_ns_ += ns;
+    consent_.excuse(ns);
+    on_excuse(ns);
+}
+
 }  // namespace sluice::loadgen

@@ -55,6 +55,8 @@ public:
 
     void readable(std::int64_t now_ns);
     void tick(std::int64_t now_ns);
+    // This process stood still for `ns`: nobody is late for what happened in that time.
+    void excuse(std::int64_t ns);
 
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
     [[nodiscard]] bool publishes() const noexcept { return publishes_; }
@@ -64,6 +66,7 @@ public:
     [[nodiscard]] Consent& consent() noexcept { return consent_; }
     [[nodiscard]] std::uint16_t local_port() const noexcept { return local_port_; }
     [[nodiscard]] srtp::Suite suite() const noexcept { return suite_; }
+    // When ICE began; what we ourselves stood still since then is taken out.
     [[nodiscard]] std::int64_t answered_ns() const noexcept { return answered_ns_; }
 
 protected:
@@ -75,6 +78,7 @@ protected:
     virtual void on_rtcp(ByteView plain, std::int64_t now_ns) = 0;
     virtual void on_tick(std::int64_t now_ns) = 0;
     virtual void on_rebind() {}
+    virtual void on_excuse(std::int64_t) {}
 
     // Appends a tag to `packet`, which has room for srtp::rtcp_overhead() more bytes, and sends it.
     void send_rtcp(ByteSpan packet, std::size_t size);

@@ -87,7 +87,7 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
         if (v->phase() == Phase::connected) {
             gaps.push_back(ms(v->max_gap_ns(now_ns)));
             silent = std::max(silent, v->silent_ns(now_ns));
-            stalled += v->silent_ns(now_ns) > 500'000'000 || v->first_media_ns() == 0;
+            stalled += v->stalled(now_ns);
         }
         for (const TrackView& track : v->track_views()) {
             lost += track.lost;
@@ -108,6 +108,7 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
         all.nacks_sent += c.nacks_sent;
         all.plis_sent += c.plis_sent;
         all.sender_reports += c.sender_reports;
+        all.rebinds += c.rebinds;
         all.rebind_gap_ns = std::max(all.rebind_gap_ns, c.rebind_gap_ns);
     }
     o["viewers"] = crowd.viewers.size();
@@ -131,6 +132,7 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
     o["nacks_sent"] = all.nacks_sent;
     o["plis_sent"] = all.plis_sent;
     o["sender_reports"] = all.sender_reports;
+    o["rebinds"] = all.rebinds;
     o["rebind_lost"] = rebind_lost;
     o["rebind_gap_ms"] = ms(all.rebind_gap_ns);
     o["max_gap_ms"] = gaps.empty() ? 0 : *std::max_element(gaps.begin(), gaps.end());  // since the mark

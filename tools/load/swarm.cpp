@@ -18,6 +18,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::int64_t tick_ns = 10'000'000;
+// The loop looks at its sockets every 10 ms; when it did not for so long, this process stood still or had no CPU.
+constexpr std::int64_t stall_ns = 50'000'000;
 constexpr char commands_tag = 0, stop_tag = 0, results_tag = 0;
 
 void* tag(const char& c) {
@@ -39,8 +41,11 @@ std::string encode(std::string_view text) {
 
 }  // namespace
 
-Swarm::Swarm(World& world)
-    : world_(world), signaller_({world.options.host, world.options.http_port}), viewers_wanted_(world.options.viewers) {}
+Swarm::Swarm(World& world, std::FILE* out)
+    : world_(world),
+      out_(out),
+      signaller_({world.options.host, world.options.http_port}),
+      viewers_wanted_(world.options.viewers) {}
 
 std::int64_t Swarm::now() const {
     return core::monotonic_ns();
@@ -59,7 +64,7 @@ int Swarm::run(int commands, int stop) {
     add(signaller_.event_fd(), tag(results_tag));
     if (commands >= 0) add(commands, tag(commands_tag));
     if (stop >= 0) add(stop, tag(stop_tag));
-    started_ns_ = now();
+    started_ns_ = looked_ns_ = now();
     for (std::uint32_t i = 0; i < world_.options.publishers; ++i) {
         crowd_.publishers.push_back(std::make_unique<Publisher>(world_, next_number_++));
         post(*crowd_.publishers.back());
@@ -69,7 +74,7 @@ int Swarm::run(int commands, int stop) {
         turn();
         if (joined_ns_ == 0 && crowd_.viewers.size() == viewers_wanted_ && settled()) {
             joined_ns_ = now();
-            emit("joined", totals(world_, crowd_, joined_ns_, false));
+            emit("joined", summary(joined_ns_));
         }
         if (joined_ns_ != 0 && duration != 0 && now() - joined_ns_ >= duration) break;
     }
@@ -136,8 +141,12 @@ void Swarm::join_due(std::int64_t now_ns) {
 void Swarm::rebind_due(std::int64_t now_ns) {
     if (world_.options.rebind_after_s <= 0 || joined_ns_ == 0) return;
     if (now_ns - joined_ns_ < static_cast<std::int64_t>(world_.options.rebind_after_s * 1e9)) return;
-    for (; rebound_ < world_.options.rebind_count && rebound_ < crowd_.viewers.size(); ++rebound_)
-        crowd_.viewers[rebound_]->rebind(now_ns);
+    for (; rebound_ < world_.options.rebind_count && rebound_ < crowd_.viewers.size(); ++rebound_) {
+        Viewer& viewer = *crowd_.viewers[rebound_];
+        // What moves without media has nothing to lose.
+        if (viewer.phase() == Phase::connected && viewer.first_media_ns() == 0) return;
+        viewer.rebind(now_ns);
+    }
 }
 
 void Swarm::tick_all(std::int64_t now_ns) {
@@ -155,22 +164,13 @@ void Swarm::tick_all(std::int64_t now_ns) {
 }
 
 void Swarm::turn() {
-    std::int64_t now_ns = now();
-    if (now_ns >= next_tick_ns_) {
-        next_tick_ns_ = now_ns + tick_ns;
-        join_due(now_ns);
-        rebind_due(now_ns);
-        tick_all(now_ns);
-    }
     std::int64_t wake = next_tick_ns_;
-    for (auto& p : crowd_.publishers) {
-        if (p->next_frame_ns() <= now_ns) p->tick(now_ns);
-        wake = std::min(wake, p->next_frame_ns());
-    }
+    for (auto& p : crowd_.publishers) wake = std::min(wake, p->next_frame_ns());
     epoll_event events[128];
     const auto wait_ms = std::clamp<std::int64_t>((wake - now() + 999'999) / 1'000'000, 0, 10);
     const int count = ::epoll_wait(world_.epoll.get(), events, std::size(events), static_cast<int>(wait_ms));
-    now_ns = now();
+    const std::int64_t now_ns = now();
+    looked(now_ns);
     for (int i = 0; i < count; ++i) {
         void* data = events[i].data.ptr;
         if (data == tag(results_tag))
@@ -182,6 +182,34 @@ void Swarm::turn() {
         else
             static_cast<Peer*>(data)->readable(now_ns);
     }
+    // Timers come after the sockets: what has arrived is not late.
+    if (now_ns >= next_tick_ns_) {
+        next_tick_ns_ = now_ns + tick_ns;
+        join_due(now_ns);
+        rebind_due(now_ns);
+        tick_all(now_ns);
+    }
+    for (auto& p : crowd_.publishers)
+        if (p->next_frame_ns() <= now_ns) p->tick(now_ns);
+}
+
+void Swarm::looked(std::int64_t now_ns) {
+    away_ns_ = now_ns - looked_ns_;
+    looked_ns_ = now_ns;
+    longest_away_ns_ = std::max(longest_away_ns_, away_ns_);
+    if (away_ns_ < stall_ns) return;
+    // A tick's time passes all the same: under lasting overload patience still ends.
+    const std::int64_t excused_ns = away_ns_ - tick_ns;
+    for (auto& p : crowd_.publishers) p->excuse(excused_ns);
+    for (auto& v : crowd_.viewers) v->excuse(excused_ns);
+    linger_end_ns_ += excused_ns;
+}
+
+json::object Swarm::summary(std::int64_t now_ns) const {
+    json::object o = totals(world_, crowd_, now_ns, lingering_);
+    const std::int64_t away_ns = std::max(longest_away_ns_, now_ns - looked_ns_);
+    o["loop_stall_ms"] = static_cast<double>(away_ns / 100'000) / 10;
+    return o;
 }
 
 void Swarm::read_commands(int fd) {
@@ -207,13 +235,15 @@ void Swarm::command(std::string_view line) {
         space != std::string_view::npos &&
         std::from_chars(line.data() + space + 1, line.data() + line.size(), argument).ec == std::errc{};
     const std::int64_t now_ns = now();
-    if (name == "status") return emit(name, totals(world_, crowd_, now_ns, false));
+    if (name == "status") return emit(name, summary(now_ns));
     if (name == "detail") return emit(name, details(crowd_, now_ns));
     if (name == "quit") {
         quit_ = true;
+        ++quit_commands_;
         return;
     }
     if (name == "mark") {
+        longest_away_ns_ = away_ns_;
         for (auto& v : crowd_.viewers) v->mark(now_ns);
         for (auto& p : crowd_.publishers) p->consent().reset_max_age(now_ns);
         return emit(name, {{"now_ns", now_ns}});
@@ -241,9 +271,9 @@ void Swarm::emit(std::string_view event, json::object object) {
     json::object line{{"event", event}};
     for (auto& [key, value] : object) line[key] = std::move(value);
     const std::string text = json::serialize(line);
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fputc('\n', stdout);
-    std::fflush(stdout);
+    std::fwrite(text.data(), 1, text.size(), out_);
+    std::fputc('\n', out_);
+    std::fflush(out_);
 }
 
 void Swarm::delete_all() {
@@ -263,14 +293,17 @@ void Swarm::delete_all() {
 
 int Swarm::finish() {
     const std::int64_t stopped_ns = now();
-    const json::object streaming = totals(world_, crowd_, stopped_ns, false);
+    const json::object streaming = summary(stopped_ns);
     for (auto& p : crowd_.publishers) p->stop();
-    const std::int64_t end = stopped_ns + static_cast<std::int64_t>(world_.options.linger_s * 1e9);
+    lingering_ = true;
+    if (quit_commands_ != 0) emit("quit", streaming);
+    linger_end_ns_ = stopped_ns + static_cast<std::int64_t>(world_.options.linger_s * 1e9);
     viewers_wanted_ = static_cast<std::uint32_t>(crowd_.viewers.size());
-    while (now() < end) turn();
-    json::object report = totals(world_, crowd_, now(), true);
+    while (looked_ns_ < linger_end_ns_ && quit_commands_ < 2) turn();
+    json::object report = summary(now());
     // The silence after the end is not the SFU's.
-    for (const char* key : {"max_gap_ms", "gap_p50_ms", "silent_ms", "viewers_stalled"}) report[key] = streaming.at(key);
+    for (const char* key : {"max_gap_ms", "gap_p50_ms", "silent_ms", "viewers_stalled", "loop_stall_ms"})
+        report[key] = streaming.at(key);
     report["joined"] = joined_ns_ != 0;
     report["seconds"] = joined_ns_ == 0 ? 0.0 : static_cast<double>((stopped_ns - joined_ns_) / 1'000'000) / 1000;
     json::array found;
@@ -281,7 +314,7 @@ int Swarm::finish() {
     if (world_.options.json)
         emit("report", std::move(report));
     else
-        std::fputs(as_text(report).c_str(), stdout);
+        std::fputs(as_text(report).c_str(), out_);
     return failed ? 1 : 0;
 }
 

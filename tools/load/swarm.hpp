@@ -3,11 +3,17 @@
 // Theory of operation. One thread and one epoll set carry all packets; HTTP is on the Signaller's thread. The loop wakes for
 // sockets, for the next frame of a publisher, and every 10 ms for timers. Commands (one a line) are answered by one line of
 // JSON with the command's name in "event"; "joined" comes unasked when the first viewers are all in, "deleted" when a DELETE
-// is answered, and "report" at the end (with --json).
+// is answered, and "report" at the end (with --json). "quit" stops the publishers,
+// and what is under way has --linger seconds to arrive; a second "quit" says that nothing is to come any more.
+//
+// The machine may stop this process for any time. What the peers wait for is excused for as long, so that a stall of ours is
+// never taken for one of the SFU's; "loop_stall_ms" is the longest that the sockets were not looked at, by which every
+// measured gap may be off.
 #pragma once
 
 #include <boost/json/object.hpp>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -18,7 +24,8 @@ namespace sluice::loadgen {
 
 class Swarm {
 public:
-    explicit Swarm(World& world);
+    // Events and the report go to `out`.
+    explicit Swarm(World& world, std::FILE* out = stdout);
 
     // `commands` is read line by line (-1: none); `stop` is any fd that ends the run when readable (-1: none).
     // Returns the exit code.
@@ -34,6 +41,8 @@ private:
     void rebind_due(std::int64_t now_ns);
     [[nodiscard]] bool settled() const;  // every peer so far is connected or failed
     void turn();
+    void looked(std::int64_t now_ns);  // at the sockets
+    [[nodiscard]] boost::json::object summary(std::int64_t now_ns) const;
     void tick_all(std::int64_t now_ns);
     void read_commands(int fd);
     void command(std::string_view line);
@@ -42,16 +51,22 @@ private:
     int finish();
 
     World& world_;
+    std::FILE* out_;
     Crowd crowd_;
     Signaller signaller_;
     std::uint32_t next_number_ = 0;
     std::uint32_t viewers_wanted_;
     std::int64_t next_join_ns_ = 0, next_tick_ns_ = 0, started_ns_ = 0, joined_ns_ = 0;
+    std::int64_t looked_ns_ = 0;
+    std::int64_t away_ns_ = 0, longest_away_ns_ = 0;  // between two looks: the last, the longest since the mark
+    std::int64_t linger_end_ns_ = 0;
     std::uint32_t rebound_ = 0;
+    std::uint32_t quit_commands_ = 0;
     std::string input_;
     int commands_ = -1;
     int stop_ = -1;
     bool quit_ = false;
+    bool lingering_ = false;  // the publishers have stopped
 };
 
 }  // namespace sluice::loadgen

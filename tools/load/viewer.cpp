@@ -15,7 +15,7 @@ namespace sluice::loadgen {
 namespace {
 
 constexpr std::int64_t report_interval_ns = 1'000'000'000;
-constexpr std::int64_t resume_after_ns = 500'000'000;
+constexpr std::int64_t silence_ns = 500'000'000;  // so long that it is no jitter
 
 }  // namespace
 
@@ -27,6 +27,7 @@ struct Viewer::Track {
     std::uint32_t stream = 0;
     std::uint64_t last_counter = 0;
     std::int64_t last_media_ns = 0;
+    std::int64_t excused_ns = 0;  // of the time since then: we stood still
     std::int64_t max_gap_ns = 0;
     bool returning = false;  // the next packet is the first after a rebinding
     // For receiver reports (RFC 3550 A.3, A.8).
@@ -61,8 +62,16 @@ void Viewer::on_connected(std::int64_t now_ns) {
 }
 
 void Viewer::on_rebind() {
+    ++stats_.rebinds;
     rebound_ns_ = core::monotonic_ns();
     for (auto& track : tracks_) track->returning = track->last_media_ns != 0;
+}
+
+void Viewer::on_excuse(std::int64_t ns) {
+    for (auto& track : tracks_) {
+        track->gaps.excuse(ns);
+        track->excused_ns += ns;
+    }
 }
 
 void Viewer::on_rtp(ByteView sealed, std::int64_t now_ns) {
@@ -129,7 +138,7 @@ void Viewer::media(Track& track, ByteView plain, std::uint64_t index, std::int64
     ++track.received;
 
     const std::int64_t gap = track.last_media_ns == 0 ? 0 : now_ns - track.last_media_ns;
-    const bool resumed = gap > resume_after_ns && !track.returning;
+    const bool resumed = gap - track.excused_ns > silence_ns && !track.returning;
     const bool returned = std::exchange(track.returning, false);
     if (returned) {
         track.gaps.forgive();
@@ -138,6 +147,7 @@ void Viewer::media(Track& track, ByteView plain, std::uint64_t index, std::int64
         track.max_gap_ns = std::max(track.max_gap_ns, gap);
     }
     track.last_media_ns = now_ns;
+    track.excused_ns = 0;
 
     const auto packet = wire::RtpView::parse(plain);
     if (!packet || packet->payload_type() != track.answered.payload_type) {
@@ -173,14 +183,14 @@ void Viewer::check_content(Track& track, ByteView payload, GapTracker::Step step
         track.last_counter = content.counter;
         return;
     }
-    if (step == jump || resumed) {
+    const std::int64_t hidden = ahead - (step == gap ? static_cast<std::int64_t>(track.gaps.width()) : 0);
+    if (step == jump || (resumed && hidden != 0)) {
         // A switch of numbering: only what the publisher sent in between counts.
         if (ahead >= 0)
             stats_.content_jumped += static_cast<std::uint64_t>(ahead);
         else
             stats_.content_repeats += static_cast<std::uint64_t>(-ahead);
     } else {
-        const std::int64_t hidden = ahead - (step == gap ? static_cast<std::int64_t>(track.gaps.width()) : 0);
         if (hidden > 0)
             stats_.content_lost += static_cast<std::uint64_t>(hidden);
         else
@@ -300,6 +310,11 @@ std::vector<TrackView> Viewer::track_views() const {
 std::int64_t Viewer::silent_ns(std::int64_t now_ns) const noexcept {
     const Track* track = main_track();
     return track == nullptr || track->last_media_ns == 0 ? 0 : now_ns - track->last_media_ns;
+}
+
+bool Viewer::stalled(std::int64_t now_ns) const noexcept {
+    const Track* track = main_track();
+    return first_media_ns_ == 0 || (track != nullptr && silent_ns(now_ns) - track->excused_ns > silence_ns);
 }
 
 std::int64_t Viewer::max_gap_ns(std::int64_t now_ns) const noexcept {

@@ -24,6 +24,7 @@ struct ViewerCounters {
     std::uint64_t stream_switches = 0;
     std::uint64_t resumed_without_keyframe = 0;  // first video packet after a gap of half a second
     std::uint64_t nacks_sent = 0, plis_sent = 0, sender_reports = 0;
+    std::uint64_t rebinds = 0;
     std::int64_t rebind_gap_ns = 0;  // longest, from the move to the first packet after it
 };
 
@@ -49,6 +50,8 @@ public:
     // Silence on the main track: the longest since the mark, the one under way included.
     [[nodiscard]] std::int64_t max_gap_ns(std::int64_t now_ns) const noexcept;
     [[nodiscard]] std::int64_t silent_ns(std::int64_t now_ns) const noexcept;
+    // Without media for half a second in which we ourselves did not stand still, or since ever.
+    [[nodiscard]] bool stalled(std::int64_t now_ns) const noexcept;
     void mark(std::int64_t now_ns) noexcept;
 
     std::int64_t posted_ns = 0;  // when the POST began
@@ -63,6 +66,7 @@ private:
     void on_rtcp(ByteView plain, std::int64_t now_ns) override;
     void on_tick(std::int64_t now_ns) override;
     void on_rebind() override;
+    void on_excuse(std::int64_t ns) override;
 
     void media(Track& track, ByteView plain, std::uint64_t index, std::int64_t now_ns);
     void check_content(Track& track, ByteView payload, GapTracker::Step step, bool resumed, bool returned);
