@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
-#include <deque>
 #include <optional>
 
 #include "controlplane/core/clock.hpp"
@@ -26,6 +25,8 @@
 
 namespace sluice::loadgen::test {
 namespace {
+
+constexpr int receive_buffer_bytes = 4 << 20;
 
 struct Kept {
     std::uint64_t index = 0;
@@ -56,6 +57,8 @@ struct FakeSfu::Session {
     bool connected = false;
     std::uint32_t rtcp_index = 100;
     std::vector<Track> tracks;
+    std::uint64_t given = 0;                        // RTP packets
+    std::vector<std::int64_t>* given_ns = nullptr;  // of a viewer, see given_ns_
     ~Session() {
         tx.wipe();
         rx.wipe();
@@ -66,6 +69,8 @@ FakeSfu::FakeSfu()
     : dtls_(dtls::Context::create(dtls::Certificate::generate(std::time(nullptr)).value()).value()),
       engine_(srtp::make_engine(srtp::Backend::ipsec_mb)),
       socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    // This thread may be stopped while the others run.
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer_bytes, sizeof receive_buffer_bytes);
     const SocketAddress any(Endpoint{IpAddress::parse("127.0.0.1").value(), 0});
     ::bind(socket_.get(), any.get(), any.size);
     sockaddr_in name{};
@@ -131,6 +136,7 @@ http::Response FakeSfu::create(const http::Request& request, bool publishes) {
         session->tracks.push_back(std::move(track));
     }
     const std::lock_guard lock(mutex_);
+    if (!publishes) session->given_ns = &given_ns_.emplace_back();
     session->resource = request.path + "/" + std::to_string(next_id_++);
     http::Response response = http::Response::empty(201);
     response.headers.set("Content-Type", "application/sdp");
@@ -149,6 +155,25 @@ http::Response FakeSfu::remove(const http::Request& request) {
 std::size_t FakeSfu::sessions() {
     const std::lock_guard lock(mutex_);
     return sessions_.size();
+}
+
+FakeSfu::Account FakeSfu::account() {
+    const std::lock_guard lock(mutex_);
+    Account account{taken_, given_, given_};
+    for (const auto& s : sessions_)
+        if (!s->publishes) account.least_given = std::min(account.least_given, s->given);
+    return account;
+}
+
+std::int64_t FakeSfu::longest_pause_ns(std::int64_t since_ns, std::int64_t until_ns) {
+    const std::lock_guard lock(mutex_);
+    std::int64_t longest = 0;
+    for (const auto& given : given_ns_)
+        for (std::size_t i = 0; i < given.size(); ++i) {
+            const std::int64_t end_ns = i + 1 < given.size() ? std::min(given[i + 1], until_ns) : until_ns;
+            if (end_ns > since_ns) longest = std::max(longest, end_ns - given[i]);
+        }
+    return longest;
 }
 
 void FakeSfu::renumber(std::int64_t gap) {
@@ -212,7 +237,7 @@ void FakeSfu::receive(Session& s, ByteView datagram, const Endpoint& from) {
         std::uint8_t plain[2048];
         const auto opened = engine_->opener().open_rtcp(s.rx, datagram, plain);
         if (!opened) return;
-        if (s.path != from) {
+        if (s.path != from && faults.follow_moves) {
             s.path = from;
             ++path_switches_;
         }
@@ -234,9 +259,9 @@ void FakeSfu::from_publisher(Session& s, ByteView sealed) {
         const auto opened = engine_->opener().open_rtp(s.rx, sealed, header->header_size(), index, plain);
         if (!opened || !track.window.check(index)) return;
         track.window.commit(index);
-        ++forwarded_;
+        const std::uint64_t number = ++taken_;
         const std::uint32_t skip = faults.skip_one_in;
-        if (!faults.forward || (skip != 0 && forwarded_ % skip == 0)) return;
+        if (!faults.forward || (skip != 0 && number % skip == 0)) return;
         if (faults.garble_next.exchange(false)) plain[header->header_size() + 40] ^= 1;
         for (auto& viewer : sessions_)
             if (!viewer->publishes && viewer->connected) forward(*viewer, static_cast<std::uint8_t>(i), {plain, *opened});
@@ -272,6 +297,9 @@ void FakeSfu::send_rtp(Session& s, std::size_t at, bool rtx, std::uint64_t index
                       .ssrc = ssrc};
     engine_->sealer().seal_rtp({&job, 1});
     if (faults.corrupt_next.exchange(false)) packet[job.out_len - 1] ^= 1;
+    if (at == 0 && !rtx) s.given_ns->push_back(core::monotonic_ns());
+    ++s.given;
+    ++given_;
     send(s, {packet, job.out_len});
 }
 

@@ -2,11 +2,13 @@
 // publisher's packets go to every viewer; NACKs are answered by RTX, PLIs go up.
 //
 // Theory of operation: HTTP runs on LoopbackServer's thread, media on one of its own; a mutex guards all state. The faults
-// are what a real SFU must never do, so that a test can see that sluice-load notices.
+// are what a real SFU must never do, so that a test can see that sluice-load notices. It keeps account of what it did, so
+// that a test waits for what happened instead of for time, and compares what sluice-load says with what was done.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -28,6 +30,7 @@ struct Faults {
     std::atomic<std::uint32_t> skip_one_in = 0;  // left out without a gap in the numbers
     std::atomic<bool> corrupt_next = false;      // flips a byte of one sealed packet
     std::atomic<bool> garble_next = false;       // flips a byte of one payload before sealing
+    std::atomic<bool> follow_moves = true;       // to the address that a peer sends from
 };
 
 class FakeSfu {
@@ -40,6 +43,16 @@ public:
     void renumber(std::int64_t gap);
     [[nodiscard]] std::size_t sessions();
     [[nodiscard]] std::uint64_t path_switches() const noexcept { return path_switches_; }
+    // RTP packets of the publishers that opened, and those sent to viewers, RTX and gone sessions included.
+    struct Account {
+        std::uint64_t taken = 0;
+        std::uint64_t given = 0;
+        std::uint64_t least_given = 0;  // the fewest that any viewer was sent who is there
+    };
+    [[nodiscard]] Account account();
+    // Of any viewer's first track, also of those that are gone: the longest pause between two packets that ended after
+    // `since_ns`, or is under way at `until_ns` (CLOCK_MONOTONIC).
+    [[nodiscard]] std::int64_t longest_pause_ns(std::int64_t since_ns, std::int64_t until_ns);
 
     Faults faults;
 
@@ -67,7 +80,8 @@ private:
     std::vector<std::unique_ptr<Session>> sessions_;
     std::uint32_t next_id_ = 1;
     std::atomic<std::uint64_t> path_switches_ = 0;
-    std::uint64_t forwarded_ = 0;
+    std::uint64_t taken_ = 0, given_ = 0;
+    std::deque<std::vector<std::int64_t>> given_ns_;  // a list per viewer: the packets of the first track, without RTX
     std::int64_t next_report_ns_ = 0;
     std::atomic<bool> stopping_ = false;
     std::unique_ptr<http::testing::LoopbackServer> server_;
