@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <future>
 #include <stdexcept>
@@ -66,8 +67,22 @@ Stats LoopbackServer::stats() {
     return stats;
 }
 
+namespace {
+
+// A call with a timeout ends early when the process was stopped and goes on, handler or not (signal(7)).
+template <typename Call>
+ssize_t undisturbed(const Call& call) {
+    ssize_t n = 0;
+    do {
+        n = call();
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+}  // namespace
+
 Client::Client(std::uint16_t port, const char* address) {
-    const timeval wait{10, 0};
+    const timeval wait{30, 0};
     sockaddr_in v4{};
     sockaddr_in6 v6{};
     const bool is_v6 = std::string_view(address).find(':') != std::string_view::npos;
@@ -92,7 +107,7 @@ Client::~Client() {
 
 bool Client::send(std::string_view bytes) {
     while (!bytes.empty()) {
-        const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = undisturbed([&] { return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
         if (sent <= 0) return false;
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -105,7 +120,7 @@ void Client::finish_sending() {
 
 bool Client::fill() {
     char buffer[8192];
-    const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+    const ssize_t got = undisturbed([&] { return ::recv(fd_, buffer, sizeof buffer, 0); });
     if (got <= 0) return false;
     input_.append(buffer, static_cast<std::size_t>(got));
     return true;
@@ -127,7 +142,7 @@ std::string Client::read_bytes(std::size_t count) {
 bool Client::closed_by_server() {
     char buffer[8192];
     for (;;) {
-        const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+        const ssize_t got = undisturbed([&] { return ::recv(fd_, buffer, sizeof buffer, 0); });
         if (got == 0) return true;
         if (got < 0) return errno == ECONNRESET;
     }

@@ -35,7 +35,7 @@ struct Answer {
     std::string body;
 };
 
-/// A blocking TCP client; every wait ends after 10 s.
+/// A blocking TCP client; every wait ends after 30 s.
 class Client {
 public:
     explicit Client(std::uint16_t port, const char* address = "127.0.0.1");

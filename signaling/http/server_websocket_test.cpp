@@ -54,7 +54,7 @@ struct Echo {
             });
     }
     void await_close() {
-        for (int i = 0; i < 5000 && close_code == 0; ++i) usleep(1000);
+        for (int i = 0; i < 30'000 && close_code == 0; ++i) usleep(1000);
     }
 };
 
