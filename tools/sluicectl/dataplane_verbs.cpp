@@ -1,3 +1,4 @@
+#include <chrono>
 #include <thread>
 
 #include "controlplane/core/clock.hpp"
@@ -9,6 +10,20 @@
 #include "tools/sluicectl/verbs.hpp"
 
 namespace sluice::ctl {
+
+namespace {
+
+// A machine that stood still meanwhile has given the workers no time to show that they live: then the pause is made again.
+void let_it_work(std::chrono::milliseconds interval) {
+    constexpr std::chrono::milliseconds late{50};
+    for (int tries = 0; tries < 5; ++tries) {
+        const auto begun = std::chrono::steady_clock::now();
+        std::this_thread::sleep_for(interval);
+        if (std::chrono::steady_clock::now() - begun < interval + late) return;
+    }
+}
+
+}  // namespace
 
 Outcome data_plane_down(const std::string& why) {
     Outcome outcome = Outcome::failed(Exit::data_plane_unreachable, "the data plane is down: " + why);
@@ -31,7 +46,7 @@ Outcome observed(const Settings& settings, const std::function<View(const Snapsh
     if (!plane) return outcome;
     outcome.data_plane = PlaneState{true, {}};
     const Snapshot before = take_now(plane->segment);
-    std::this_thread::sleep_for(settings.interval);
+    let_it_work(settings.interval);
     const Snapshot after = take_now(plane->segment);
     View view = show(after, rates_of(before, after));
     outcome.data = std::move(view.data);
