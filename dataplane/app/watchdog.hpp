@@ -5,6 +5,8 @@
 // main sends its thread a signal whose handler writes that thread's stack to stderr by backtrace_symbols_fd, which neither
 // allocates nor locks (the unwinder is loaded beforehand), waits for it briefly, and aborts. A thread that does not even
 // take the signal is stopped or stuck in the kernel, which is then said. No core file is written: keys live in this process.
+// Time is counted as main lived it: when main itself did not come for long, the whole machine stood still (a virtual one
+// does when its host is crowded, or is migrated), and after that the workers get most of the limit again.
 //
 // Thread: main, but enroll() is called by each worker's own thread.
 #pragma once
@@ -41,6 +43,7 @@ private:
     std::unique_ptr<Watched[]> workers_;
     std::size_t count_;
     int limit_ms_;
+    std::int64_t checked_ns_ = 0;
 };
 
 }  // namespace sluice::app

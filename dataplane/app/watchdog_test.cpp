@@ -50,10 +50,34 @@ TEST(Watchdog, SaysSoWhenTheThreadDoesNotEvenTakeASignal) {
             std::uint64_t loops = 7;
             Watchdog watchdog({&loops}, 50);
             watchdog.start(0);
-            watchdog.check(1 * ms);
-            watchdog.check(100 * ms);
+            for (std::int64_t now = 1 * ms; now < 100 * ms; now += 10 * ms) watchdog.check(now);
         },
         testing::KilledBySignal(SIGABRT), "worker 0 takes no signal either");
+}
+
+TEST(Watchdog, DoesNotBlameAWorkerForAMachineThatStoodStill) {
+    std::uint64_t loops = 7;
+    Watchdog watchdog({&loops}, 1000);
+    watchdog.start(0);
+    watchdog.check(10 * ms);
+    watchdog.check(5'010 * ms);
+    watchdog.check(5'700 * ms);
+    ++loops;
+    watchdog.check(10'700 * ms);
+    watchdog.check(15'700 * ms);
+}
+
+TEST(Watchdog, StillFindsAWorkerThatDoesNotMoveAfterwards) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            std::uint64_t loops = 7;
+            Watchdog watchdog({&loops}, 1000);
+            watchdog.start(0);
+            watchdog.check(10 * ms);
+            for (std::int64_t now = 5'000 * ms; now < 5'770 * ms; now += 10 * ms) watchdog.check(now);
+        },
+        testing::KilledBySignal(SIGABRT), "worker 0 has made no progress for 1000 ms");
 }
 
 TEST(Watchdog, LeavesAWorkerAloneThatMoves) {
