@@ -151,7 +151,7 @@ TEST(Forwarding, ANackIsAnsweredAsRtxWithTheOriginalSequenceNumber) {
     h.add_video_leg(viewer, source, 0x9000, 0x9001);
     for (std::uint16_t n = 0; n < 5; ++n) h.send(publisher, vp8_packet(n, 3000u * n, 0x1111, n == 0));
     h.settle();
-    const auto before = h.payloads_to(viewer, h.received());
+    const auto before = h.media_to(viewer, h.received());
     std::array<std::uint8_t, 128> buffer;
     wire::RtcpWriter out(buffer);
     const std::uint16_t missing[] = {1002, 1003, 1500};
@@ -184,14 +184,14 @@ TEST(Forwarding, AViewerWithoutRtxGetsTheByteIdenticalPacket) {
     (void)publisher;
     for (std::uint16_t n = 0; n < 3; ++n) h.send(plain_publisher, vp8_packet(n, 3000u * n, 0x1111, n == 0));
     h.settle();
-    const auto before = h.payloads_to(viewer, h.received());
+    const auto before = h.media_to(viewer, h.received());
     std::array<std::uint8_t, 128> buffer;
     wire::RtcpWriter out(buffer);
     const std::uint16_t missing[] = {1001};
     ASSERT_TRUE(out.nack(1, 0x9000, missing));
     h.send(viewer, out.finish());
     h.settle();
-    const auto again = h.payloads_to(viewer, h.received());
+    const auto again = h.media_to(viewer, h.received());
     ASSERT_EQ(again.size(), 1u);
     EXPECT_EQ(again[0], before[1]);
 }
@@ -210,7 +210,7 @@ TEST(Forwarding, APacketFromBeforeTheLegChangedItsHeaderIsNotSentAgain) {
     ASSERT_EQ(h.program(spec), abi::Status::ok);
     h.send(publisher, vp8_packet(3, 9000, 0x1111, false));
     h.settle();
-    const auto before = h.payloads_to(viewer, h.received());
+    const auto before = h.media_to(viewer, h.received());
     ASSERT_EQ(before.size(), 4u);
     std::array<std::uint8_t, 128> buffer;
     wire::RtcpWriter out(buffer);
@@ -218,7 +218,7 @@ TEST(Forwarding, APacketFromBeforeTheLegChangedItsHeaderIsNotSentAgain) {
     ASSERT_TRUE(out.nack(1, 0x9000, missing));
     h.send(viewer, out.finish());
     h.settle();
-    const auto again = h.payloads_to(viewer, h.received());
+    const auto again = h.media_to(viewer, h.received());
     ASSERT_EQ(again.size(), 1u);
     EXPECT_EQ(again[0], before[3]);
     EXPECT_EQ(h.drops(DropReason::nack_not_in_history), 1u);

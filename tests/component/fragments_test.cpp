@@ -193,7 +193,7 @@ TEST_F(FragmentsOfIpv4, OfAPublisherReachTheViewers) {
             h.send(publisher, packet);
     }
     h.settle();
-    EXPECT_EQ(h.payloads_to(viewer, h.received()).size(), 20u);
+    EXPECT_EQ(h.media_to(viewer, h.received()).size(), 20u);
     EXPECT_EQ(h.counters().reassembled, 10u);
     EXPECT_EQ(h.total_drops(), 0u);
 }

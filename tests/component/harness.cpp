@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "dataplane/wire/checksum.hpp"
+#include "dataplane/wire/demux.hpp"
 #include "dataplane/wire/headers.hpp"
 #include "tests/component/allocation.hpp"
 
@@ -155,6 +156,12 @@ std::vector<SentFrame> Harness::sent() {
         }
     }
     return frames;
+}
+
+std::vector<Frame> Harness::media_to(const Peer& peer, const std::vector<Frame>& frames) const {
+    std::vector<Frame> media = payloads_to(peer, frames);
+    std::erase_if(media, [](const Frame& p) { return p.size() >= 2 && wire::is_rtcp(p[1]); });
+    return media;
 }
 
 std::vector<Frame> Harness::received() {

@@ -77,6 +77,8 @@ public:
     std::vector<Frame> announcements;  // multicast frames that received() met
     // UDP payloads of what went to `peer`.
     std::vector<Frame> payloads_to(const Peer& peer, const std::vector<Frame>& frames) const;
+    // The same without RTCP, which comes by time.
+    std::vector<Frame> media_to(const Peer& peer, const std::vector<Frame>& frames) const;
 
     template <typename T>
     abi::Status program(T message) {

@@ -95,8 +95,8 @@ TEST(Punt, AReboundViewerIsFollowedOnceItsPacketAuthenticates) {
     h.send(publisher, vp8_packet(2, 6000, 0x1111, false));
     h.settle();
     const auto frames = h.received();
-    EXPECT_TRUE(h.payloads_to(viewer, frames).empty());
-    EXPECT_FALSE(h.payloads_to(moved, frames).empty());
+    EXPECT_TRUE(h.media_to(viewer, frames).empty());
+    EXPECT_FALSE(h.media_to(moved, frames).empty());
 }
 
 TEST(Punt, DtlsIsPuntedForAKnownFlowOnly) {

@@ -83,7 +83,7 @@ TEST_F(Red, ARepeatIsByteForByteWhatWasSent) {
     const Frame primary{1, 2, 3, 4, 5};
     h.send(publisher, rtp(1, red, red_of(primary)));
     h.settle();
-    const auto first = h.payloads_to(without, h.received());
+    const auto first = h.media_to(without, h.received());
     ASSERT_FALSE(first.empty());
     std::array<std::uint8_t, 64> buffer;
     wire::RtcpWriter out(buffer);

@@ -92,7 +92,7 @@ TEST(Worker, ServesViewersOverIpv6) {
     h.add_video_leg(viewer, source, 0x9000);
     for (std::uint16_t n = 0; n < 5; ++n) h.send(publisher, vp8_packet(n, 3000u * n, 0x1111, n == 0));
     h.settle();
-    EXPECT_EQ(h.payloads_to(viewer, h.received()).size(), 5u);
+    EXPECT_EQ(h.media_to(viewer, h.received()).size(), 5u);
 }
 
 }  // namespace
