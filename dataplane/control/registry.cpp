@@ -512,9 +512,9 @@ std::uint64_t Registry::dump(const std::function<void(ByteView)>& out) const {
     for (const auto& [id, blob] : blobs_) {
         abi::BlobSpec spec = blob.spec;
         abi::finish(spec, 0, 0, blob.bytes.size());
-        std::vector<std::uint8_t> bytes(sizeof spec + blob.bytes.size());
-        std::memcpy(bytes.data(), &spec, sizeof spec);
-        std::memcpy(bytes.data() + sizeof spec, blob.bytes.data(), blob.bytes.size());
+        const ByteView head = bytes_of(spec);
+        std::vector<std::uint8_t> bytes(head.begin(), head.end());
+        bytes.insert(bytes.end(), blob.bytes.begin(), blob.bytes.end());  // none is a blob too
         out(bytes);
         ++count;
     }
