@@ -18,6 +18,14 @@ constexpr char tls_handshake_record = 0x16;  // RFC 8446 §5.1
 constexpr std::chrono::milliseconds linger_time{2000};
 constexpr std::size_t linger_bytes = 4 * 1024 * 1024;
 
+struct Active {
+    explicit Active(std::uint64_t& count) : counter(count) { ++counter; }
+    ~Active() { --counter; }
+    Active(const Active&) = delete;
+    Active& operator=(const Active&) = delete;
+    std::uint64_t& counter;
+};
+
 std::string textual(asio::ip::address address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
         return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
@@ -163,8 +171,8 @@ asio::awaitable<Response> Connection::call_handler(Request request) {
         Reply reply = [ticket = std::move(ticket)](Response response) { ticket->settle(std::move(response)); };
         try {
             core_->router->dispatch(std::move(request), std::move(reply));
-        } catch (const std::exception&) {
-            // The dropped ticket answers 500; one bad request must not end the process.
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the dropped ticket answers 500; one bad request
+                                           // must not end the process.
         }
     }
     auto response = co_await Settlement<Response>::wait(settlement, handler_limit_, core_->options.timeouts.handler);
@@ -207,12 +215,16 @@ asio::awaitable<void> Connection::upgrade(Request request, Router::WebSocketRout
     if (core_->router == nullptr) co_return;
 
     ++core_->stats.websockets;
-    ++core_->stats.websockets_active;
+    const Active active(core_->stats.websockets_active);
     auto socket = std::make_shared<WsConnection>(shared_from_this());
-    (*route.handler)(std::move(request), socket);
+    try {
+        (*route.handler)(std::move(request), socket);
+    } catch (const std::exception&) {
+        socket->abandon();  // one bad request must not end the process
+        co_return;
+    }
     std::string early = reader_.release_rest();
     co_await WsConnection::run(socket, std::move(early));
-    --core_->stats.websockets_active;
 }
 
 asio::awaitable<Connection::Next> Connection::send(Response response, bool head, bool keep_alive) {

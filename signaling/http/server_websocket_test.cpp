@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <stdexcept>
 
 namespace sluice::http {
 namespace {
@@ -57,6 +58,32 @@ struct Echo {
         for (int i = 0; i < 30'000 && close_code == 0; ++i) usleep(1000);
     }
 };
+
+TEST(ServerWebSocket, AMessageWhoseHandlerThrowsEndsThatConnectionAlone) {
+    std::atomic<int> close_code{0};
+    LoopbackServer server([&](Router& router) {
+        router.websocket("/ws", [&](Request, std::shared_ptr<WebSocket> opened) {
+            opened->on_message = [](const std::string& message, bool) { throw std::runtime_error(message); };
+            opened->on_close = [&](std::uint16_t code) { close_code = code; };
+        });
+        router.websocket("/throws", [](Request, std::shared_ptr<WebSocket>) { throw std::runtime_error("at once"); });
+    });
+    Client client(server.port());
+    client.send(upgrade("/ws"));
+    ASSERT_EQ(client.read_answer().value().status, 101);
+    client.send(frame(0x81, "bad"));
+    EXPECT_EQ(client.read_bytes(4).substr(0, 4), "\x88\x02\x03\xf3") << "1011, an internal error";
+    client.send(frame(0x88, "\x03\xf3"));
+    EXPECT_TRUE(client.closed_by_server());
+    for (int i = 0; i < 5000 && close_code == 0; ++i) usleep(1000);
+    EXPECT_EQ(close_code, 1011);
+
+    Client unlucky(server.port());
+    unlucky.send(upgrade("/throws"));
+    EXPECT_TRUE(unlucky.closed_by_server());
+    EXPECT_EQ(server.stats().websockets, 2u);
+    EXPECT_EQ(server.stats().websockets_active, 0u);
+}
 
 TEST(ServerWebSocket, EchoesFragmentsAndCloses) {
     Echo echo;

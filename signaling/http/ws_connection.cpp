@@ -14,6 +14,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds closing_time{5000};  // for the peer's close frame and for our last bytes
+constexpr std::uint16_t internal_error = 1011;
 constexpr std::uint16_t try_again_later = 1013;
 
 }  // namespace
@@ -21,8 +22,8 @@ constexpr std::uint16_t try_again_later = 1013;
 WsConnection::WsConnection(std::shared_ptr<Connection> connection)
     : connection_(std::move(connection)),
       codec_(connection_->core().options.limits.websocket_message_bytes),
-      wake_writer_(connection_->executor()),
-      writer_done_(connection_->executor()) {}
+      timers_(std::make_shared<Timers>(boost::asio::steady_timer(connection_->executor()),
+                                       boost::asio::steady_timer(connection_->executor()))) {}
 
 bool WsConnection::send(std::string_view message, bool binary) {
     if (closing_) return false;
@@ -31,7 +32,7 @@ bool WsConnection::send(std::string_view message, bool binary) {
         return false;
     }
     codec_.queue_message(message, binary);
-    wake_writer_->cancel();
+    timers_->wake_writer.cancel();
     return true;
 }
 
@@ -39,7 +40,7 @@ void WsConnection::close(std::uint16_t code, std::string_view reason) {
     if (closing_) return;
     closing_ = true;
     codec_.queue_close(code, reason);
-    wake_writer_->cancel();
+    timers_->wake_writer.cancel();
     connection_->arm(closing_time);
 }
 
@@ -47,26 +48,33 @@ void WsConnection::drop(std::uint16_t code) {
     closing_ = true;
     own_code_ = code;
     connection_->close();
-    wake_writer_->cancel();
+    timers_->wake_writer.cancel();
 }
 
 void WsConnection::deliver() {
     for (auto& message : codec_.take_messages())
         if (on_message && !reading_done_) {
             const auto callback = on_message;  // may replace or drop itself
-            callback(std::move(message.data), message.binary);
+            try {
+                callback(std::move(message.data), message.binary);
+            } catch (const std::exception&) {
+                close(internal_error, "");  // one bad message must not end the process
+                on_message = nullptr;
+            }
         }
 }
 
 WsConnection::Release::~Release() {
     owner.closing_ = true;
-    owner.wake_writer_.reset();
-    owner.writer_done_.reset();
+    owner.reading_done_ = true;  // the writer, should it still run, ends with what is queued
+    owner.timers_->wake_writer.cancel();
+    owner.timers_.reset();
     owner.connection_.reset();
 }
 
 asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std::string early) {
     const Release release(*self);
+    const auto timers = self->timers_;
     const ServerCore& core = self->connection_->core();
     asio::co_spawn(self->connection_->executor(), write_loop(self), asio::detached);
 
@@ -75,7 +83,7 @@ asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std:
     std::array<char, 16384> buffer;
     for (;;) {
         self->deliver();
-        self->wake_writer_->cancel();
+        timers->wake_writer.cancel();
         if (!more) break;
         if (self->codec_.output_bytes() > core.options.limits.websocket_queue_bytes) {  // a peer that pings but never reads
             self->drop(try_again_later);
@@ -90,10 +98,10 @@ asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std:
     self->closing_ = true;
     self->reading_done_ = true;
     self->connection_->arm(closing_time);
-    self->wake_writer_->cancel();
+    timers->wake_writer.cancel();
     while (!self->writing_done_) {
-        self->writer_done_->expires_at(std::chrono::steady_clock::time_point::max());
-        co_await self->writer_done_->async_wait(as_tuple_awaitable);
+        timers->writer_done.expires_at(std::chrono::steady_clock::time_point::max());
+        co_await timers->writer_done.async_wait(as_tuple_awaitable);
     }
     self->connection_->disarm();
     self->connection_->close();
@@ -104,26 +112,29 @@ asio::awaitable<void> WsConnection::run(std::shared_ptr<WsConnection> self, std:
 }
 
 asio::awaitable<void> WsConnection::write_loop(std::shared_ptr<WsConnection> self) {
+    // Its own: run() may end before it, by an exception.
+    const auto timers = self->timers_;
+    const auto connection = self->connection_;
     for (;;) {
         const std::string bytes = self->codec_.take_output();
         if (bytes.empty()) {
             if (self->reading_done_ || self->own_code_ != 0) break;
-            self->wake_writer_->expires_after(self->connection_->core().options.timeouts.websocket_ping);
-            auto [error] = co_await self->wake_writer_->async_wait(as_tuple_awaitable);
+            timers->wake_writer.expires_after(connection->core().options.timeouts.websocket_ping);
+            auto [error] = co_await timers->wake_writer.async_wait(as_tuple_awaitable);
             if (!error && !self->closing_) self->codec_.queue_ping();
             continue;
         }
         self->in_flight_ = bytes.size();
-        const auto error = co_await self->connection_->stream().write(asio::buffer(bytes));
+        const auto error = co_await connection->stream().write(asio::buffer(bytes));
         self->in_flight_ = 0;
         if (error) {
             self->closing_ = true;
-            self->connection_->close();
+            connection->close();
             break;
         }
     }
     self->writing_done_ = true;
-    self->writer_done_->cancel();
+    timers->writer_done.cancel();
 }
 
 }  // namespace sluice::http

@@ -8,7 +8,6 @@
 #include "signaling/http/ws_codec.hpp"
 
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace sluice::http {
@@ -25,12 +24,19 @@ public:
 
     /// Until the connection is closed. `early` is what the peer sent right behind its upgrade request.
     static boost::asio::awaitable<void> run(std::shared_ptr<WsConnection> self, std::string early);
+    /// Instead of run(): the handler failed, and may still hold this.
+    void abandon() { const Release release(*this); }
 
 private:
     bool send(std::string_view message, bool binary);
     void drop(std::uint16_t code);
     void deliver();
     static boost::asio::awaitable<void> write_loop(std::shared_ptr<WsConnection> self);
+
+    struct Timers {
+        boost::asio::steady_timer wake_writer;
+        boost::asio::steady_timer writer_done;
+    };
 
     /// Gives back what belongs to the server when run() ends, also when it is never resumed: a handler may keep its
     /// WebSocket for longer than the server and its io_context live.
@@ -44,8 +50,7 @@ private:
 
     std::shared_ptr<Connection> connection_;  // null after run()
     WsCodec codec_;
-    std::optional<boost::asio::steady_timer> wake_writer_;
-    std::optional<boost::asio::steady_timer> writer_done_;
+    std::shared_ptr<Timers> timers_;  // null after run()
     std::size_t in_flight_ = 0;
     bool closing_ = false;  // no more sends: a close frame is queued, or the connection broke
     bool reading_done_ = false;
