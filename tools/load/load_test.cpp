@@ -263,8 +263,9 @@ TEST(HttpClient, GivesUpOnAServerThatSaysNothing) {
 
 TEST(Options, RefusesPublicAddressesAndNames) {
     Options options;
-    for (const char* url : {"http://8.8.8.8:7880", "http://[2001:4860:4860::8888]", "http://example.com",
-                            "https://127.0.0.1", "http://127.0.0.1:0", "http://127.0.0.1:x"}) {
+    for (const char* url :
+         {"http://8.8.8.8:7880", "http://[2001:4860:4860::8888]", "http://example.com", "https://127.0.0.1",
+          "http://127.0.0.1:0", "http://127.0.0.1:x", "http://127.0.0.1:7880x", "http://127.0.0.1:70000"}) {
         const auto usage = parse_options({"--url", url}, options);
         ASSERT_TRUE(usage) << url;
         EXPECT_EQ(usage->exit_code, 2);

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <sstream>
 
 #include "tools/load/content.hpp"
@@ -33,13 +34,11 @@ std::optional<std::string> parse_url(Options& options) {
     if (!address->is_private()) return "--url: " + host + " is a public address; sluice-load only talks to private ones";
     options.host = *address;
     if (port.empty()) return std::nullopt;
-    int number = 0;
-    try {
-        number = std::stoi(port.substr(1));
-    } catch (const std::exception&) {
-    }
-    if (port[0] != ':' || number < 1 || number > 65535) return "--url: bad port \"" + port + "\"";
-    options.http_port = static_cast<std::uint16_t>(number);
+    std::uint16_t number = 0;
+    const char* const end = port.data() + port.size();
+    const auto [stopped, error] = std::from_chars(port.data() + 1, end, number);
+    if (port[0] != ':' || error != std::errc{} || stopped != end || number == 0) return "--url: bad port \"" + port + "\"";
+    options.http_port = number;
     return std::nullopt;
 }
 
