@@ -78,7 +78,7 @@ ControlPlane::ControlPlane(boost::asio::io_context& io, config::Config config, C
     mount();
 }
 
-ControlPlane::~ControlPlane() {
+ControlPlane::~ControlPlane() {  // NOLINT(bugprone-exception-escape): Asio reports no error when a timer is cancelled
     stop();
 }
 

@@ -53,6 +53,7 @@ int listening_fd() {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody caught ends in a core dump, not in an exit code
 int main(int argc, char** argv) {
     Flags flags;
     CLI::App cli{"The control plane of Sluice: WHIP and WHEP, rooms, ICE and DTLS", "sluice-controlplane"};

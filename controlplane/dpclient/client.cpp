@@ -278,7 +278,7 @@ bool Client::Impl::inject_answer(std::uint16_t worker, abi::PacketRecord record,
 
 Client::Client(boost::asio::io_context& io, Program& program, ClientOptions options, ClientHandlers handlers)
     : impl_(std::make_shared<Impl>(io, program, std::move(options), std::move(handlers))) {}
-Client::~Client() {
+Client::~Client() {  // NOLINT(bugprone-exception-escape): Asio reports no error when a timer is cancelled
     impl_->stop();
 }
 

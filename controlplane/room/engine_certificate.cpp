@@ -102,8 +102,8 @@ void Engine::adopt_certificates(const dpclient::Dump& dump) {
 }
 
 dtls::Context& Engine::identity_of(const session::SessionState& state) {
-    const bool earlier = previous_dtls_ && older_than(state, dtls_->context.certificate());
-    return (earlier ? previous_dtls_ : dtls_)->context;
+    Identity& current = *dtls_;  // NOLINT(bugprone-unchecked-optional-access): on_adopt() goes no further without one
+    return previous_dtls_ && older_than(state, current.context.certificate()) ? previous_dtls_->context : current.context;
 }
 
 }  // namespace sluice::room

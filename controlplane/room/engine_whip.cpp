@@ -108,6 +108,7 @@ void Engine::create(whip::Role whip_role, std::string room_name, std::optional<w
     state.fingerprints = std::move(negotiation->fingerprints);
     state.dtls_client = negotiation->dtls_client;
 
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): without one not_ready() has refused above
     session::Peer peer(dtls_->context, state, local_addresses, environment_.now_ns(), options_.dtls_mtu);
     auto owned = std::make_unique<Session>(Session{std::move(state), std::move(peer), {}});
     Session& s = *owned;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <ranges>
 
 namespace sluice::room {
 
@@ -53,8 +54,8 @@ void EventLog::flush(std::int64_t now_ns) {
 std::string encode_tail(const std::deque<Event>& events, std::size_t max_bytes) {
     std::size_t bytes = 2;
     json::array tail;
-    for (auto at = events.rbegin(); at != events.rend(); ++at) {
-        json::array one{at->id, at->unix_ms, at->text};
+    for (const Event& event : std::views::reverse(events)) {
+        json::array one{event.id, event.unix_ms, event.text};
         bytes += json::serialize(one).size() + 1;
         if (bytes > max_bytes) break;
         tail.insert(tail.begin(), std::move(one));

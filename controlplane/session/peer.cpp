@@ -36,7 +36,7 @@ Peer Peer::resume(dtls::Context& context, const SessionState& state, const std::
     if (state.connected()) {
         peer.dtls_.reset();
         peer.phase_ = PeerPhase::connected;
-    } else if (!path.empty()) {
+    } else if (!path.empty() && peer.dtls_) {
         peer.phase_ = PeerPhase::handshaking;
         peer.dtls_->start();
     }
@@ -58,10 +58,10 @@ PeerResult Peer::receive_stun(ByteView datagram, const abi::FlowAddress& flow, s
         path_ = flow;
         result.path_changed = true;
     }
-    if (phase_ == PeerPhase::checking) {
+    if (phase_ == PeerPhase::checking && dtls_) {
         phase_ = PeerPhase::handshaking;
         dtls_->start();
-        drain(result, flow);
+        drain(*dtls_, result, flow);
     }
     return result;
 }
@@ -71,13 +71,13 @@ PeerResult Peer::receive_dtls(ByteView datagram, const abi::FlowAddress& flow) {
     if (phase_ == PeerPhase::ended || phase_ == PeerPhase::checking || !dtls_) return result;
     dtls_flow_ = flow;
     dtls_->receive(datagram);
-    drain(result, flow);
+    drain(*dtls_, result, flow);
     return result;
 }
 
 PeerResult Peer::tick(std::int64_t now_ns) {
     PeerResult result;
-    if (phase_ != PeerPhase::checking && phase_ != PeerPhase::handshaking) return result;
+    if ((phase_ != PeerPhase::checking && phase_ != PeerPhase::handshaking) || !dtls_) return result;
     if (now_ns - since_ns_ >= handshake_timeout_ns) {
         result.ended = true;
         result.reason = phase_ == PeerPhase::checking ? "no connectivity check came within 30 s"
@@ -87,15 +87,15 @@ PeerResult Peer::tick(std::int64_t now_ns) {
     }
     if (const auto due = dtls_->next_timeout(); due && *due <= 0) {
         dtls_->handle_timeout();
-        drain(result, dtls_flow_.empty() ? path_ : dtls_flow_);
+        drain(*dtls_, result, dtls_flow_.empty() ? path_ : dtls_flow_);
     }
     return result;
 }
 
-void Peer::drain(PeerResult& result, const abi::FlowAddress& flow) {
+void Peer::drain(dtls::Endpoint& dtls, PeerResult& result, const abi::FlowAddress& flow) {
     std::vector<std::uint8_t> datagram;
-    while (dtls_->take_output(datagram)) result.outputs.push_back({flow, std::move(datagram)});
-    switch (dtls_->state()) {
+    while (dtls.take_output(datagram)) result.outputs.push_back({flow, std::move(datagram)});
+    switch (dtls.state()) {
         case dtls::State::connecting: break;
         case dtls::State::connected:
             if (phase_ == PeerPhase::connected) break;
@@ -105,7 +105,7 @@ void Peer::drain(PeerResult& result, const abi::FlowAddress& flow) {
         case dtls::State::failed:
             phase_ = PeerPhase::ended;
             result.ended = true;
-            result.reason = "DTLS failed: " + dtls_->error();
+            result.reason = "DTLS failed: " + dtls.error();
             break;
         case dtls::State::closed:
             phase_ = PeerPhase::ended;

@@ -68,7 +68,7 @@ public:
     [[nodiscard]] std::optional<dtls::SrtpKeys> keys() const { return dtls_ ? dtls_->keys() : std::nullopt; }
 
 private:
-    void drain(PeerResult& result, const abi::FlowAddress& flow);
+    void drain(dtls::Endpoint& dtls, PeerResult& result, const abi::FlowAddress& flow);
 
     ice::LiteAgent agent_;
     std::optional<dtls::Endpoint> dtls_;  // nothing for a resumed peer

@@ -47,6 +47,7 @@ void hand_over_state(const sluice::telemetry::Segment& segment) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): what nobody caught ends in a core dump, not in an exit code
 int main(int argc, char** argv) {
     using namespace sluice;
     CLI::App cli("The data plane of Sluice: everything that happens per packet.");

@@ -25,7 +25,7 @@ std::shared_ptr<T> with_slot(T* object, std::shared_ptr<SlotPool> pool, std::uin
 
 table::IceState ice_state(const abi::IceCredentials& c) {
     table::IceState state;
-    state.ufrag = table::ufrag_key(c.ufrag.data());
+    state.ufrag = table::ufrag_key({c.ufrag.data(), c.ufrag.size()});
     if (state.ufrag != 0) {
         state.hmac.init({reinterpret_cast<const std::uint8_t*>(c.password.data()), c.password_length});
     }

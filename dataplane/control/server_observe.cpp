@@ -113,6 +113,7 @@ void Server::observe_stop(Connection& c, std::uint64_t seq, ObserveKind kind) {
 }
 
 void Server::end_observation(std::optional<Observation>& slot, std::uint64_t token) {
+    if (!slot) return;
     const abi::ObserveStart& wanted = slot->wanted;
     for (std::uint16_t w = 0; w < registry_.workers(); ++w) {
         if (wanted.worker == abi::every_worker || wanted.worker == w) registry_.observe(w, wanted.kind, nullptr, token);

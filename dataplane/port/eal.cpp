@@ -54,13 +54,13 @@ std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigne
     if (d.port.type == config::PortType::pci) {
         a.insert(a.end(), {"-a", d.port.device});
     } else {
-        a.push_back("--no-pci");
+        a.emplace_back("--no-pci");
     }
     if (plan.hugepages) {
-        a.push_back("--in-memory");
+        a.emplace_back("--in-memory");
         // Taken at once instead of as it is needed.
         if (d.memory_mb != 0) a.insert(a.end(), {"-m", std::to_string(d.memory_mb)});
-        if (d.port.type == config::PortType::memif) a.push_back("--single-file-segments");
+        if (d.port.type == config::PortType::memif) a.emplace_back("--single-file-segments");
     } else {
         // With 4 KB pages a packet of 2 KB may not cross a page, so pools take up to twice their size; untouched pages cost
         // nothing.
@@ -78,7 +78,7 @@ std::expected<EalPlan, std::string> plan_eal(const config::Dataplane& d, unsigne
             vdev = "net_af_xdp0,iface=" + p.interface + ",start_queue=0,queue_count=" + std::to_string(queues);
             // The driver maps the rx pool as one piece, so it has to be one; with physical addresses it would be as
             // scattered as the machine's memory.
-            a.push_back("--iova-mode=va");
+            a.emplace_back("--iova-mode=va");
             if (!p.xdp_program.empty()) vdev += ",xdp_prog=" + p.xdp_program;
             break;
         case config::PortType::memif: vdev = "net_memif0"; break;

@@ -20,7 +20,7 @@ using MbMgr = std::unique_ptr<IMB_MGR, FreeMbMgr>;
 [[nodiscard]] inline MbMgr make_mb_mgr() {
     MbMgr manager(alloc_mb_mgr(0));
     if (!manager) return nullptr;
-    IMB_ARCH arch;
+    IMB_ARCH arch = IMB_ARCH_NONE;
     init_mb_mgr_auto(manager.get(), &arch);
     const bool usable = imb_get_errno(manager.get()) == 0 && (manager->features & IMB_FEATURE_SELF_TEST_PASS) != 0;
     return usable ? std::move(manager) : nullptr;

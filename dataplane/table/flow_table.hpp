@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 #include "dataplane/abi/types.hpp"
 
@@ -28,9 +30,10 @@ static_assert(sizeof(FlowKey) == 24);
     return {flow.remote_ip, flow.remote_port, flow.local_port};
 }
 
-[[nodiscard]] inline std::uint64_t ufrag_key(const char* eight) noexcept {
-    std::uint64_t key;
-    __builtin_memcpy(&key, eight, sizeof key);
+// Of the first 8 characters; the caller has looked that there are so many.
+[[nodiscard]] inline std::uint64_t ufrag_key(std::string_view text) noexcept {
+    std::uint64_t key = 0;
+    std::memcpy(&key, text.data(), sizeof key);
     return key;
 }
 

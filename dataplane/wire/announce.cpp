@@ -27,7 +27,7 @@ std::size_t write_announcement(const Mac& mac, const IpAddress& address, std::ui
                                          Mac::broadcast(), address.v4()});
         return l2 + sizeof(ArpPacket);
     }
-    const auto all_nodes = IpAddress::parse("ff02::1")->bytes;
+    constexpr decltype(IpAddress::bytes) all_nodes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};  // ff02::1
     constexpr Mac all_nodes_mac{{0x33, 0x33, 0, 0, 0, 1}};
     const std::size_t l2 = write_l2(all_nodes_mac, mac, vlan, ethertype_ipv6, out.data());
     Ipv6Header ip{};

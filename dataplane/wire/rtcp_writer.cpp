@@ -148,8 +148,8 @@ bool RtcpWriter::remb(std::uint32_t sender_ssrc, std::uint64_t bitrate, std::spa
     if (ssrcs.size() > 255) return false;
     std::uint8_t* at = append(RtcpType::payload_feedback, psfb_application, 20 + 4 * ssrcs.size());
     if (at == nullptr) return false;
-    const int width = std::bit_width(bitrate);
-    const unsigned exponent = width > 18 ? static_cast<unsigned>(width - 18) : 0;
+    const auto width = static_cast<unsigned>(std::bit_width(bitrate));
+    const unsigned exponent = width > 18 ? width - 18 : 0;
     const auto mantissa = static_cast<std::uint32_t>(bitrate >> exponent);
     store(at + 4, be32{sender_ssrc});
     store(at + 12, be32{0x52454d42});

@@ -31,7 +31,7 @@ const table::Transport* Worker::subject_of(const table::FlowKey& key, ByteView p
     const auto check = wire::StunView::parse(payload);
     const auto username = check ? check->username() : std::nullopt;
     if (!username || username->size() < abi::ufrag_size) return nullptr;
-    return table_.by_ufrag(table::ufrag_key(username->data()));
+    return table_.by_ufrag(table::ufrag_key(*username));
 }
 
 void Worker::capture_received(ByteView frame) noexcept {

@@ -186,7 +186,7 @@ void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
         return drop(t, DropReason::nack_not_in_history);
     }
     const ByteView original = payload_for(leg.hot, *packet);
-    if (!leg.rtx_budget.take(now_ns_, original.size())) return drop(t, DropReason::nack_limited);
+    if (!leg.rtx_budget.take(now_ns_, static_cast<std::int64_t>(original.size()))) return drop(t, DropReason::nack_limited);
     rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
     if (mbuf == nullptr) return drop(t, DropReason::tx_pool_empty);
     std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();

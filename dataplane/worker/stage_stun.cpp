@@ -18,7 +18,7 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     if (!username || username->size() < abi::ufrag_size + 1 || (*username)[abi::ufrag_size] != ':') {
         return drop(DropReason::stun_unknown_ufrag);
     }
-    const std::uint64_t ufrag = table::ufrag_key(username->data());
+    const std::uint64_t ufrag = table::ufrag_key(*username);
     table::Transport* t = table_.by_ufrag(ufrag);
     if (t == nullptr) return drop(DropReason::stun_unknown_ufrag);
     if (!t->validated || check->ice_controlled().has_value() || !check->unknown_required().empty()) {
@@ -119,7 +119,7 @@ bool Worker::stage_inject() noexcept {
 // The peer's ClientHello follows the answer to its check by one round trip, which may be shorter than the control plane's
 // UPSERT of the path takes to get here: so the answer itself brings the flow.
 void Worker::learn_verified(const abi::PacketRecord& answer) noexcept {
-    const std::uint64_t ufrag = table::ufrag_key(answer.verified_ufrag.data());
+    const std::uint64_t ufrag = table::ufrag_key({answer.verified_ufrag.data(), answer.verified_ufrag.size()});
     if (ufrag == 0) return;
     table::Transport* t = table_.by_ufrag(ufrag);
     if (t != nullptr && t->id == answer.transport) learn_flow(*t, answer.flow);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <future>
 #include <stdexcept>
@@ -39,7 +40,7 @@ LoopbackServer::LoopbackServer(const std::function<void(Router&)>& fill, Options
     impl_->thread = std::thread([this] { impl_->io.run(); });
 }
 
-LoopbackServer::~LoopbackServer() {
+LoopbackServer::~LoopbackServer() {  // NOLINT(bugprone-exception-escape): a test that cannot stop its server ends
     asio::post(impl_->io, [this] {
         impl_->server.stop();
         impl_->work.reset();
@@ -152,7 +153,7 @@ std::optional<Answer> parse_answer(std::string& input, bool head) {
     const auto end = input.find("\r\n\r\n");
     if (end == std::string::npos || !input.starts_with("HTTP/1.1 ")) return std::nullopt;
     Answer answer;
-    answer.status = std::atoi(input.c_str() + 9);
+    std::from_chars(input.data() + 9, input.data() + end, answer.status);
     std::size_t at = input.find("\r\n") + 2;
     while (at < end + 2) {
         const auto line_end = input.find("\r\n", at);
@@ -161,7 +162,8 @@ std::optional<Answer> parse_answer(std::string& input, bool head) {
         at = line_end + 2;
     }
     const std::string length(answer.headers.get("Content-Length").value_or("0"));
-    const std::size_t size = head ? 0 : static_cast<std::size_t>(std::atoll(length.c_str()));
+    std::size_t size = 0;
+    if (!head) std::from_chars(length.data(), length.data() + length.size(), size);
     if (input.size() < end + 4 + size) return std::nullopt;
     answer.body = input.substr(end + 4, size);
     input.erase(0, end + 4 + size);

@@ -150,17 +150,19 @@ std::expected<void, std::string> Server::start(const Router& router) {
 }
 
 std::expected<void, std::string> Server::reload_certificates() {
-    if (!impl_->core->options.tls) return {};
+    const auto& files = impl_->core->options.tls;
+    if (!files) return {};
     // Before the files are read: what is written in between counts as a change.
-    impl_->tried = stamps_of(*impl_->core->options.tls);
-    auto context = load_tls(*impl_->core->options.tls);
+    impl_->tried = stamps_of(*files);
+    auto context = load_tls(*files);
     if (!context) return std::unexpected(context.error());
     impl_->core->tls = std::move(*context);
     return {};
 }
 
 std::expected<bool, std::string> Server::refresh_certificates() {
-    if (!impl_->core->options.tls || stamps_of(*impl_->core->options.tls) == impl_->tried) return false;
+    const auto& files = impl_->core->options.tls;
+    if (!files || stamps_of(*files) == impl_->tried) return false;
     if (auto reloaded = reload_certificates(); !reloaded) return std::unexpected(reloaded.error());
     return true;
 }

@@ -62,7 +62,9 @@ public:
         : settlement_(std::move(settlement)), fallback_(std::move(fallback)) {}
     Ticket(const Ticket&) = delete;
     Ticket& operator=(const Ticket&) = delete;
-    ~Ticket() { settlement_->settle(std::move(fallback_)); }
+    ~Ticket() {  // NOLINT(bugprone-exception-escape): Asio reports no error when a timer is cancelled
+        settlement_->settle(std::move(fallback_));
+    }
     void settle(T value) { settlement_->settle(std::move(value)); }
 
 private:

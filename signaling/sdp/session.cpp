@@ -165,10 +165,11 @@ void Session::complete(const SessionDescription& offer, const SessionDescription
     for (std::size_t i = 0; i < offer.media.size(); ++i) {
         auto& m = media_.emplace_back(agree(offer.media[i], answer.media[i], we_offered));
         m.index = i;
-        if (!sends(m.direction) || !streams[i]) continue;
-        m.send_stream = streams[i];
+        auto stream = streams[i];
+        if (!sends(m.direction) || !stream) continue;
         if (std::none_of(m.codecs.begin(), m.codecs.end(), [](const Codec& c) { return c.rtx_pt.has_value(); }))
-            m.send_stream->rtx_ssrc.reset();
+            stream->rtx_ssrc.reset();
+        m.send_stream = std::move(stream);
     }
     update_lines(we_offered ? offer : answer, streams);
     close_exchange();

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -67,9 +68,9 @@ std::optional<HttpAnswer> parse(std::string_view text, bool complete) {
     if (end == std::string_view::npos || !text.starts_with("HTTP/1.") || text.size() < 12) return std::nullopt;
     const std::string_view head = text.substr(0, end);
     HttpAnswer answer;
-    answer.status = std::atoi(std::string{text.substr(9, 3)}.c_str());
+    std::from_chars(text.data() + 9, text.data() + 12, answer.status);
     answer.location = header(head, "Location");
-    answer.retry_after_s = std::atof(std::string{header(head, "Retry-After")}.c_str());
+    answer.retry_after_s = std::strtod(std::string{header(head, "Retry-After")}.c_str(), nullptr);
     const std::string_view length = header(head, "Content-Length");
     const std::string_view body = text.substr(end + 4);
     const bool bodiless = answer.status == 204 || answer.status == 304;

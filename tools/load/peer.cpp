@@ -217,6 +217,7 @@ void Peer::on_stun(ByteView datagram, std::int64_t now_ns) {
 }
 
 void Peer::pump_dtls(std::int64_t now_ns) {
+    if (!dtls_) return;
     if (phase_ == Phase::handshaking && dtls_->next_timeout() == 0) dtls_->handle_timeout();
     std::vector<std::uint8_t> datagram;
     while (dtls_->take_output(datagram)) send_datagram(datagram);

@@ -208,7 +208,8 @@ void Swarm::looked(std::int64_t now_ns) {
 json::object Swarm::summary(std::int64_t now_ns) const {
     json::object o = totals(world_, crowd_, now_ns, lingering_);
     const std::int64_t away_ns = std::max(longest_away_ns_, now_ns - looked_ns_);
-    o["loop_stall_ms"] = static_cast<double>(away_ns / 100'000) / 10;
+    const std::int64_t tenths_of_ms = away_ns / 100'000;
+    o["loop_stall_ms"] = static_cast<double>(tenths_of_ms) / 10;
     return o;
 }
 
@@ -305,7 +306,8 @@ int Swarm::finish() {
     for (const char* key : {"max_gap_ms", "gap_p50_ms", "silent_ms", "viewers_stalled", "loop_stall_ms"})
         report[key] = streaming.at(key);
     report["joined"] = joined_ns_ != 0;
-    report["seconds"] = joined_ns_ == 0 ? 0.0 : static_cast<double>((stopped_ns - joined_ns_) / 1'000'000) / 1000;
+    const std::int64_t streamed_ms = joined_ns_ == 0 ? 0 : (stopped_ns - joined_ns_) / 1'000'000;
+    report["seconds"] = static_cast<double>(streamed_ms) / 1000;
     json::array found;
     for (const std::string& f : failures(world_.options, report)) found.emplace_back(f);
     const bool failed = !found.empty();

@@ -36,6 +36,7 @@ std::expected<std::unique_ptr<World>, std::string> make_world(const Options& opt
         std::setvbuf(record, buffer, _IOFBF, sizeof buffer);
     }
     UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    // NOLINTNEXTLINE(modernize-make-unique): a Recorder is not moved into its place
     return std::unique_ptr<World>(new World{options,
                                             std::move(*context),
                                             std::move(engine),

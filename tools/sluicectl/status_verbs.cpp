@@ -48,7 +48,8 @@ Outcome status(const Settings& settings) {
         outcome.exit = Exit::failure;
         outcome.error = "the data plane is stalled";
     }
-    if (!outcome.data_plane->up) outcome.text = "data plane:  DOWN: " + printable(outcome.data_plane->reason) + '\n';
+    if (outcome.data_plane && !outcome.data_plane->up)
+        outcome.text = "data plane:  DOWN: " + printable(outcome.data_plane->reason) + '\n';
     outcome.text += '\n';
     const auto body = admin(settings).get("/v1/status");
     auto control = body ? parse_object(*body) : std::nullopt;
