@@ -28,7 +28,7 @@ def main(output, *files):
             sys.exit(f'{path}: there are two files of this name')
         names.add(name)
         table.append(f'    {{"{name}", "{kind}", {{reinterpret_cast<const char*>(file_{number}), {len(data)}}}}},')
-    out += [f'const admin::PageFile table[] = {{', *table, '};', '}  // namespace', '',
+    out += ['const admin::PageFile table[] = {', *table, '};', '}  // namespace', '',
             'std::span<const admin::PageFile> page() noexcept { return table; }', '', '}  // namespace sluice::app', '']
     with open(output, 'w') as f:
         f.write('\n'.join(out))

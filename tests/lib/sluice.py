@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import pathlib
-import select
 import shutil
 import signal
 import subprocess
@@ -80,9 +79,6 @@ class Quickstart:
 
     def __exit__(self, *_):
         self.stop()
-
-    def command(self):
-        return [ROOT / "quickstart", "--no-setup", "--state-dir", self.state_dir, *self.arguments]
 
     def start(self, ready_within=30):
         begun = time.monotonic()

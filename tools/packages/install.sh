@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by quickstart and check: installs Debian packages from lists, and nothing when all are there.
 
 # The package names in the given lists.
@@ -11,8 +12,9 @@ missing_packages() {
 }
 
 install_packages() {
-    local missing
-    mapfile -t missing < <(missing_packages $(packages_in "$@"))
+    local wanted missing
+    mapfile -t wanted < <(packages_in "$@")
+    mapfile -t missing < <(missing_packages "${wanted[@]}")
     ((${#missing[@]})) || return 0
     echo "installing ${#missing[@]} packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive

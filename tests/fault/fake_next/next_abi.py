@@ -19,7 +19,7 @@ def replace(pattern, replacement):
 
 
 def append(struct):
-    replace(rf"(struct {struct} \{{.*?\n)(\}};)", rf"\1    std::uint64_t fake_next = 0;\n\2")
+    replace(rf"(struct {struct} \{{.*?\n)(\}};)", r"\1    std::uint64_t fake_next = 0;\n\2")
 
 
 if source.endswith("types.hpp"):
