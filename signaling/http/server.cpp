@@ -136,7 +136,7 @@ asio::awaitable<void> Server::Impl::accept_loop(std::shared_ptr<Impl> self) {
 }
 
 Server::Server(asio::io_context& io, Options options) : impl_(std::make_shared<Impl>(io, std::move(options))) {}
-Server::~Server() {
+Server::~Server() {  // NOLINT(bugprone-exception-escape): Asio reports no error when a timer is cancelled
     stop();
 }
 

@@ -64,7 +64,7 @@ void WsConnection::deliver() {
         }
 }
 
-WsConnection::Release::~Release() {
+WsConnection::Release::~Release() {  // NOLINT(bugprone-exception-escape): Asio reports no error when a timer is cancelled
     owner.closing_ = true;
     owner.reading_done_ = true;  // the writer, should it still run, ends with what is queued
     owner.timers_->wake_writer.cancel();
