@@ -22,9 +22,10 @@ bool invents_mac(config::PortType type) {
 }
 
 std::uint64_t offload_bits(const port::PortOffloads& o) {
-    return (o.tx_ipv4_checksum ? abi::offload_ipv4_checksum : 0) | (o.tx_udp_checksum ? abi::offload_udp_checksum : 0) |
-           (o.steering ? abi::offload_rte_flow : 0) | (o.tx_fast_free ? abi::offload_fast_free : 0) |
-           (o.rx_ipv4_checksum ? abi::offload_rx_ipv4_checksum : 0) | (o.rx_udp_checksum ? abi::offload_rx_udp_checksum : 0);
+    const auto bit = [](bool has, std::uint64_t flag) { return has ? flag : 0; };
+    return bit(o.tx_ipv4_checksum, abi::offload_ipv4_checksum) | bit(o.tx_udp_checksum, abi::offload_udp_checksum) |
+           bit(o.steering, abi::offload_rte_flow) | bit(o.tx_fast_free, abi::offload_fast_free) |
+           bit(o.rx_ipv4_checksum, abi::offload_rx_ipv4_checksum) | bit(o.rx_udp_checksum, abi::offload_rx_udp_checksum);
 }
 
 }  // namespace
