@@ -156,7 +156,8 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     info.max_sources = d.limits.sources;
     info.max_legs = d.limits.legs;
     info.allow_plaintext = options.allow_plaintext;
-    server_ = std::make_unique<control::Server>(*registry_, segment_, rings_.fd(), wake_, info);
+    info.audit = audit;
+    server_ = std::make_unique<control::Server>(*registry_, segment_, rings_.fd(), wake_, std::move(info));
     if (options.next_hop_interface != 0) {
         auto hops = follow_next_hops(options.next_hop_interface, {ip4.value_or(IpAddress{}), ip6.value_or(IpAddress{})});
         if (!hops) return std::unexpected(hops.error());

@@ -23,6 +23,10 @@ std::int64_t unix_ns() {
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+void write(const std::string& text) {
+    if (!text.empty()) (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 // DPDK writes into a stream; it says what is wrong, and little else at the levels that the EAL is started with.
 ssize_t write_dpdk(void*, const char* text, std::size_t size) {
     std::string_view rest(text, size);
@@ -72,8 +76,13 @@ std::string log_text(const LogSettings& settings, LogLevel level, std::string_vi
 }
 
 void log(LogLevel level, std::string_view message, std::string_view component) {
-    const std::string text = log_text(current, level, message, component, unix_ns());
-    if (!text.empty()) (void)std::fwrite(text.data(), 1, text.size(), stderr);
+    write(log_text(current, level, message, component, unix_ns()));
+}
+
+void audit(std::string_view message) {
+    LogSettings every_level = current;
+    every_level.level = LogLevel::trace;
+    write(log_text(every_level, LogLevel::warn, message, "control", unix_ns()));
 }
 
 }  // namespace sluice::app

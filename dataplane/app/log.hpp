@@ -22,6 +22,9 @@ void set_log(LogSettings settings);
 // A message of one or several lines, without the last line feed.
 void log(config::LogLevel level, std::string_view message, std::string_view component = "app");
 
+// The same of component "control", whatever the level: who looked into media has to be found afterwards.
+void audit(std::string_view message);
+
 // What log() writes, for tests: empty below the level.
 [[nodiscard]] std::string log_text(const LogSettings& settings, config::LogLevel level, std::string_view message,
                                    std::string_view component, std::int64_t unix_ns);

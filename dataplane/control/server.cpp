@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace sluice::control {
 
@@ -24,7 +25,7 @@ Server::Server(Registry& registry, const telemetry::Segment& segment, int rings,
       rings_(rings),
       wake_(wake),
       read_only_segment_(segment.memory().read_only_fd()),
-      info_(info) {}
+      info_(std::move(info)) {}
 
 Server::~Server() {
     connections_.clear();

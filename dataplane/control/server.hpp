@@ -11,10 +11,12 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
 
@@ -30,6 +32,7 @@ struct ServerInfo {
     std::uint32_t max_sources = 0;
     std::uint32_t max_legs = 0;
     bool allow_plaintext = false;
+    std::function<void(std::string_view)> audit;  // a line for the log that no level keeps out
 };
 
 class Server {

@@ -132,9 +132,8 @@ void Server::end_observations(const Connection& c) {
 
 void Server::tell_observation(const Observation& o, bool started) {
     if (o.wanted.kind == ObserveKind::plaintext) {
-        std::fprintf(stderr, "audit: plaintext capture %s by uid %u, pid %u: %s\n", started ? "started" : "ended", o.uid,
-                     o.pid, scope_of(o.wanted).c_str());
-        std::fflush(stderr);
+        info_.audit("audit: plaintext capture " + std::string(started ? "started" : "ended") + " by uid " +
+                    std::to_string(o.uid) + ", pid " + std::to_string(o.pid) + ": " + scope_of(o.wanted));
     }
     abi::EventObservation event;
     event.kind = o.wanted.kind;

@@ -7,9 +7,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "dataplane/abi/capture_ring.hpp"
 #include "dataplane/abi/message_reader.hpp"
 #include "dataplane/abi/trace.hpp"
+#include "dataplane/app/log.hpp"
 #include "dataplane/wire/rtcp_writer.hpp"
 #include "tests/component/allocation.hpp"
 #include "tests/component/harness.hpp"
@@ -397,6 +400,25 @@ TEST(Capture, ShowsMediaInTheClearOnlyWhenAskedFor) {
         key.wipe();
         (void)h.received();
     }
+}
+
+TEST(Capture, OfPlaintextIsAuditedAtEveryLevelAndInTheFormatOfTheLog) {
+    Harness h;
+    Observer observer(h);
+    app::set_log({.level = config::LogLevel::error, .json = true, .node = "n1"});
+    testing::internal::CaptureStderr();
+    ASSERT_EQ(observer.start(ObserveKind::capture).status, Status::ok);
+    EXPECT_EQ(observer.stop(ObserveKind::capture), Status::ok);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    testing::internal::CaptureStderr();
+    ASSERT_EQ(observer.start(ObserveKind::plaintext).status, Status::ok);
+    EXPECT_EQ(observer.stop(ObserveKind::plaintext), Status::ok);
+    const std::string lines = testing::internal::GetCapturedStderr();
+    app::set_log({});
+    EXPECT_EQ(std::ranges::count(lines, '\n'), 2);
+    EXPECT_EQ(std::ranges::count(lines, '{'), 2);
+    for (const char* part : {"audit: plaintext capture started by uid ", "audit: plaintext capture ended by uid ", "\"n1\""})
+        EXPECT_NE(lines.find(part), std::string::npos) << lines;
 }
 
 TEST(Capture, OneAtATimeAndItEndsWithItsObserver) {
