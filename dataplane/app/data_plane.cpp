@@ -221,7 +221,7 @@ void DataPlane::turn(int timeout_ms) {
         for (int budget = 256; budget > 0 && link->events().pop(event); --budget) server_->forward(event);
     }
     if (host_ != nullptr) host_->turn(to_host_, *from_host_);
-    if (next_hops_ != nullptr) turn_next_hops();
+    if (follows_next_hops_) turn_next_hops();
     reassembly_->turn(clock_.now_ns());
     wake_control_plane();
     segment_.header().heartbeat.fetch_add(1, std::memory_order_relaxed);
@@ -234,13 +234,23 @@ std::expected<void, std::string> DataPlane::follow_next_hops(unsigned interface_
     if (!kernel) return std::unexpected(kernel.error());
     kernel_ = std::move(*kernel);
     next_hops_ = std::make_unique<NextHopFeed>(*registry_, *kernel_);
+    follows_next_hops_ = true;
     return {};
 }
 
 void DataPlane::turn_next_hops() {
     const std::int64_t now = clock_.now_ns();
-    if (const auto state = kernel_->poll(next_hops_->next_hops(), now); !state) failure_ = state.error();
+    const auto state = kernel_->poll(next_hops_->next_hops(), now);
     next_hops_->next_hops().turn(now);
+    if (state) return;
+    if (host_ == nullptr) {
+        failure_ = state.error();
+        return;
+    }
+    // The NIC is still ours: media goes on, back the way it comes.
+    follows_next_hops_ = false;
+    log(config::LogLevel::error,
+        "the kernel behind the host port is lost until the data plane is started again: " + state.error());
 }
 
 // At most one wake a millisecond: the wake costs, not the copy.

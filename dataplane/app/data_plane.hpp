@@ -106,6 +106,7 @@ private:
     std::unique_ptr<control::Server> server_;
     std::unique_ptr<port::NetlinkKernel> kernel_;
     std::unique_ptr<NextHopFeed> next_hops_;
+    bool follows_next_hops_ = false;
     std::string failure_;
     std::atomic<bool> stop_{false};
     bool running_ = false;

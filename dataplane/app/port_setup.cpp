@@ -9,6 +9,7 @@
 
 #include "dataplane/app/data_plane.hpp"
 #include "dataplane/app/log.hpp"
+#include "dataplane/port/kernel_interface.hpp"
 #include "dataplane/port/packet_buffer.hpp"
 
 namespace sluice::app {
@@ -65,6 +66,10 @@ std::expected<void, std::string> DataPlane::start_host_port(const config::Datapl
     auto host = port::HostPort::attach(d.port.host_interface, mac_);
     if (!host) return std::unexpected(host.error());
     host_ = std::move(*host);
+    // The kernel behind it resolves over the same wire, so it knows the neighbours of the NIC.
+    const auto interface = port::kernel_interface(d.port.host_interface);
+    if (!interface) return std::unexpected(interface.error());
+    options.next_hop_interface = interface->index;
     for (unsigned i = 0; i < d.workers; ++i) {
         to_host_.push_back(std::make_unique<port::HostRing>(port::host_ring_slots));
         options.to_host.push_back(to_host_.back().get());

@@ -16,13 +16,18 @@ import time
 import unittest
 
 os.environ["SLUICE_HTTP_HOST"] = "10.99.0.1"
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "lib"), str(TESTS / "fault")]
 from aiortc_peer import Publisher, Viewer  # noqa: E402
+from load import Load  # noqa: E402
 from sluice import QUICK, ROOT, Quickstart, figure, run_tests, wait_until  # noqa: E402
 
 HOST, HOST6, PEER = "10.99.0.1", "fd99::1", "10.99.0.2"
 ECHO_PORT = 2222  # in the place of ssh
 SECONDS = 4 if QUICK else 10
+VIEWERS = 5
+# What the viewers send ends at the router, which goes on to bring them what comes.
+MUTE = ("ip -n peer rule add from 10.98.0.2 lookup 100", "ip -n peer route add blackhole default table 100")
 BUILD = ROOT / os.environ.get("SLUICE_BUILD_DIR", "build")
 
 CONFIG = f"""
@@ -49,11 +54,29 @@ ip -n peer address add {PEER}/24 dev peer0
 ip -n peer -6 address add fd99::2/64 dev peer0 nodad
 ip -n peer link set peer0 up
 ip netns exec peer ethtool -K peer0 tx off
+ip netns exec peer sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.peer0.arp_notify=1
+ip netns add viewer
+ip link add v0 netns peer type veth peer name v0 netns viewer
+ip -n peer address add 10.98.0.1/24 dev v0
+ip -n peer link set v0 up
+ip -n viewer address add 10.98.0.2/24 dev v0
+ip -n viewer link set v0 up
+ip -n viewer link set lo up
+ip -n viewer route add default via 10.98.0.1
+ip netns exec viewer ethtool -K v0 tx off
+ip route add 10.98.0.0/24 via 10.99.0.2 dev host0
 """
 
 
 def run(*command, timeout=60):
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+def in_order(*lines):
+    for line in lines:
+        done = run(*line.split())
+        if done.returncode != 0:
+            raise AssertionError(f"{line}: {done.stderr}")
 
 
 def in_peer(*command):
@@ -196,10 +219,7 @@ def result_of(scene, seconds=60):
 class HostPort(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        for line in NETWORK.strip().splitlines():
-            done = run(*line.split())
-            if done.returncode != 0:
-                raise AssertionError(f"{line}: {done.stderr}")
+        in_order(*NETWORK.strip().splitlines())
         # The control of all that follows: without Sluice nobody answers.
         if received_of(run(*in_peer("ping", "-c", "1", "-W", "1", HOST))) != 0:
             raise AssertionError("the kernel answers on the NIC by itself: these tests would prove nothing")
@@ -246,6 +266,30 @@ class HostPort(unittest.TestCase):
         figure("media beside TCP", result)
         self.assertTrue(result_of(tcp)["right"])
 
+    def test_a_router_that_changes_its_mac_is_followed_by_the_kernels_neighbours_though_the_viewers_are_mute(self):
+        url = ("--url", f"http://{HOST}:7880")
+        with Load("router", 0, *url, netns="peer") as publisher, Load("router", VIEWERS, *url, "--publishers", 0, netns="viewer") as viewers:
+            publisher.wait_joined(30)
+            viewers.wait_joined(30)
+            viewers.wait_status(lambda s: s["viewers_with_media"] == VIEWERS, 15, "every viewer has media")
+            in_order(*MUTE)
+            try:
+                # Twice, so that whatever remembers only the first is found out.
+                in_order("ip -n peer link set dev peer0 address 02:00:5e:00:01:07", "ip -n peer link set dev peer0 address 02:00:5e:00:01:08")
+                time.sleep(0.2)  # what was under way
+                before = viewers.status()
+                time.sleep(1.5)
+                after = viewers.status()
+                received = after["rtp_received"] - before["rtp_received"]
+                figure("packets to mute viewers in 1.5 s after the router's new MAC", f"{received}, lost {after['rtp_lost']}")
+                self.assertEqual(after["consent_answered"], before["consent_answered"], "the viewers are not mute: the test is wrong")
+                self.assertGreater(received, VIEWERS * 60)
+                self.assertEqual(after["rtp_lost"], before["rtp_lost"])
+            finally:
+                in_order(*(line.replace(" add ", " delete ") for line in MUTE))
+            viewers.finish()
+            publisher.finish()
+
     def test_a_connection_of_the_hosts_survives_kill_9_of_the_data_plane(self):
         scene = start_scene("tcp", 100, 0.05)
         lines = iter(scene.stdout)
@@ -269,6 +313,28 @@ class HostPort(unittest.TestCase):
         self.assertEqual(receive_tagged(host, b"from the peer"), TAG, "the tag did not reach the host port")
         host.send(tagged_frame("ff:ff:ff:ff:ff:ff", b"from the host"))
         self.assertEqual(result_of(scene)["tag"], TAG, "the tag did not reach the wire")
+
+    def test_the_hosts_interface_may_be_deleted_and_media_goes_on(self):
+        url = ("--url", f"http://{HOST}:7880")
+        with Load("deleted", VIEWERS, *url, netns="peer") as load:
+            load.wait_joined(30)
+            load.wait_status(lambda s: s["viewers_with_media"] == VIEWERS, 15, "every viewer has media")
+            before = load.status()
+            in_order("ip link delete host0")
+            try:
+                time.sleep(1.5)
+                after = load.status()
+                self.assertGreater(after["rtp_received"] - before["rtp_received"], VIEWERS * 60)
+                self.assertEqual(after["rtp_lost"], 0)
+                self.assertIn("the kernel behind the host port is lost", self.sluice.log())
+            finally:
+                in_order(*(line for line in NETWORK.strip().splitlines() if "dev host0" in line or "set host0" in line))
+                starts = self.sluice.starts("dataplane")
+                self.sluice.kill("dataplane")
+                self.sluice.wait_restarted("dataplane", starts)
+                self.sluice.wait_ready(20)
+            load.finish()
+        self.assertEqual(received_of(run(*in_peer("ping", "-c", "3", "-i", "0.2", HOST))), 3, "the host answers again")
 
 
 if __name__ == "__main__":
