@@ -18,7 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from sluice import ARTIFACTS, ROOT  # noqa: E402
+from sluice import ARTIFACTS, ROOT, figure  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD_DIR", ROOT / "build"))
 PROGRAM = pathlib.Path(os.environ.get("SLUICE_LOAD", (BUILD if BUILD.is_absolute() else ROOT / BUILD) / "tools/load/sluice-load"))
@@ -112,6 +112,19 @@ class Load:
         path = ARTIFACTS / "logs" / f"{pathlib.Path(sys.argv[0]).stem}.load.json"
         path.write_text(json.dumps(report, indent=1) + "\n")
         return report
+
+
+def assert_mute_viewers_lose_nothing(test, load, viewers, what):
+    """`viewers` of `load` cannot be heard any more, and something has just changed: media reaches them all the same, by nothing that they sent."""
+    time.sleep(0.2)  # what was under way
+    before = load.status()
+    time.sleep(1.5)
+    after = load.status()
+    received = after["rtp_received"] - before["rtp_received"]
+    figure(f"packets to mute viewers in 1.5 s after {what}", f"{received}, lost {after['rtp_lost']}")
+    test.assertEqual(after["consent_answered"], before["consent_answered"], "the viewers are not mute: the test is wrong")
+    test.assertGreater(received, viewers * 60)
+    test.assertEqual(after["rtp_lost"], before["rtp_lost"])
 
 
 class Recording:

@@ -1,7 +1,6 @@
 // Packets of one worker's history in the hands of others: written before they are handed over, read by all, and back in the
 // pool by whoever lets go last.
 #include <gtest/gtest.h>
-#include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_mempool.h>
 
@@ -14,6 +13,7 @@
 
 #include "dataplane/base/spsc_ring.hpp"
 #include "dataplane/table/media_packet.hpp"
+#include "tests/component/eal.hpp"
 
 namespace sluice::table {
 namespace {
@@ -104,9 +104,6 @@ TEST(HistoryPool, PacketsAreReadByManyWorkersAndReturnedByTheLast) {
 
 int main(int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
-    const char* arguments[] = {"history",        "--no-huge",    "--no-pci",
-                               "--no-shconf",    "-m",           "64",
-                               "--no-telemetry", "--lcores=0@0", "--log-level=lib.eal:error"};
-    if (rte_eal_init(sizeof arguments / sizeof *arguments, const_cast<char**>(arguments)) < 0) return 2;
+    if (!sluice::test::start_eal()) return 2;
     return RUN_ALL_TESTS();
 }

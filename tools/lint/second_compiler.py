@@ -14,16 +14,14 @@ import tidy
 from compile_commands import ROOT
 
 COMPILER = "g++-12"
-# Not of g++, or of no meaning without output; and what it says of any .cpp file that another one includes.
-CLANG_ONLY = ("-fcolor-diagnostics", "-Winvalid-pch")
+# Said of any .cpp file that another one includes.
 OF_UNITS = ("-Wno-subobject-linkage",)
 
 
 def compile_unit(unit):
     """The compiler's complaint, or an empty text."""
     text = "".join(f'#include "{source.path}"\n' for source in unit)
-    flags = [flag for flag in unit[0].flags if flag not in CLANG_ONLY]
-    done = subprocess.run([COMPILER, "-fsyntax-only", "-x", "c++", *flags, *OF_UNITS, "-"], input=text, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([COMPILER, "-fsyntax-only", "-x", "c++", *unit[0].flags, *OF_UNITS, "-"], input=text, cwd=ROOT, capture_output=True, text=True)
     return done.stderr if done.returncode else ""
 
 
