@@ -66,7 +66,9 @@
     X(fragment_too_long,       notice, "IP fragments of a datagram that is too long, or in too many pieces") \
     X(fragment_duplicate,      normal, "IP fragment that was received before") \
     X(fragment_overlap,        notice, "IP fragments that overlap or contradict each other, with all of their datagram") \
-    X(fragment_timeout,        normal, "IP fragments whose datagram was not whole in time")
+    X(fragment_timeout,        normal, "IP fragments whose datagram was not whole in time") \
+    X(seal_failed,             fault,  "the SRTP backend could not seal an egress packet") \
+    X(fanout_overrun,          notice, "the port is slower than the source: its oldest packet left the ring before all viewers had it")
 // clang-format on
 
 namespace sluice::abi {

@@ -67,7 +67,8 @@ struct alignas(64) WorkerBlock {
     std::uint64_t events_lost;  // the ring to main was full; what matters of them is sent again
     std::uint64_t fragments;    // IP fragments handed to main
     std::uint64_t reassembled;  // datagrams that came back whole
-    std::uint64_t reserved[2];
+    std::uint64_t catch_ups;    // newcomers who were sent the last keyframe from the source ring
+    std::uint64_t tx_full;      // bursts that the port did not take whole: what is left waits
     StageCounters stages[stage_slots];
     std::uint64_t drops[drop_reason_slots];
     std::uint64_t loop_ns[histogram_slots];     // log2 of ns per busy iteration

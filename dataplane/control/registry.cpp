@@ -195,7 +195,7 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
     std::memset(static_cast<void*>(&counters), 0, sizeof counters);
     counters.worker = spec.worker;
     counters.srtcp_reserved.store(spec.srtcp_start, std::memory_order_relaxed);
-    record.object->counters = &counters;
+    record.object->hot.counters = &counters;
     auto c = command(Op::install_transport, token);
     fill_transport(*c, record, spec, true);
     send(spec.worker, std::move(c));
@@ -304,7 +304,7 @@ void Registry::join_view(SourceRecord& source, LegRecord& leg, Command& c, std::
     c.view = view.object.get();
     if (++view.legs > view.capacity) {
         view.capacity = std::max<std::uint32_t>(16, view.capacity * 2);
-        c.legs = std::make_unique<table::Leg*[]>(view.capacity);
+        c.legs = std::make_unique<table::LegRef[]>(view.capacity);
         c.leg_capacity = view.capacity;
     }
     source.legs.insert(raw(leg.spec.id));
@@ -355,7 +355,7 @@ Registry::Result Registry::upsert_leg(const abi::LegSpec& spec, std::uint64_t to
     std::memset(static_cast<void*>(&counters), 0, sizeof counters);
     counters.rtp_reserved.store(spec.start_index, std::memory_order_relaxed);
     counters.rtx_reserved.store(spec.rtx_start_index, std::memory_order_relaxed);
-    leg->counters = &counters;
+    leg->hot.counters = &counters;
     transport->second.legs.insert(id);
     auto c = command(Op::install_leg, token);
     c->leg = leg;

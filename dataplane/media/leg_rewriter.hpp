@@ -51,6 +51,20 @@ public:
     void switch_source(std::int64_t first_in_seq, std::uint32_t first_in_ts, std::int64_t now_ns,
                        std::uint32_t clock_hz) noexcept;
 
+    // The common case of map(): the packet that follows the highest one mapped so far. False, and nothing changed, when it
+    // is not. `now_ms` counts modulo 2^32.
+    [[nodiscard]] bool map_next(std::int64_t in_seq, std::uint32_t in_ts, std::uint32_t now_ms, Out& out) noexcept {
+        const auto index = static_cast<std::uint64_t>(in_seq + delta_);
+        if (index != next_index_ || !has_source_ || index > max_index) return false;
+        const std::uint32_t ts = in_ts + ts_delta_;
+        next_index_ = index + 1;
+        last_at_ms_ = now_ms;
+        if (!has_last_ || static_cast<std::int32_t>(ts - last_ts_) > 0) last_ts_ = ts;
+        has_last_ = true;
+        out = {index, ts};
+        return true;
+    }
+
     // nullopt: older than the segments kept, dropped on purpose, no source yet, or the index space is used up.
     [[nodiscard]] std::optional<Out> map(std::int64_t in_seq, std::uint32_t in_ts, std::int64_t now_ns) noexcept;
 

@@ -36,6 +36,41 @@ TEST(LegRewriter, BehavesAsTheHeaderSays) {
     EXPECT_FALSE(r.map(8999, 1, 0));
 }
 
+TEST(LegRewriter, TheShortWayIsMapForPacketsInOrder) {
+    LegRewriter slow, fast;
+    for (LegRewriter* r : {&slow, &fast}) {
+        r->start(1000, 7'000);
+        r->switch_source(50, 300, 0, 90'000);
+    }
+    std::mt19937 random(3);
+    std::int64_t seq = 50;
+    int short_ways = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        const auto roll = random() % 100;
+        if (roll < 2) {
+            const auto from = static_cast<std::int64_t>(random() % 100'000);
+            for (LegRewriter* r : {&slow, &fast}) r->switch_source(from, 17, i * ms, 90'000);
+            seq = from;
+        } else if (roll < 4) {
+            EXPECT_EQ(slow.drop(seq), fast.drop(seq));
+            ++seq;
+        }
+        const std::int64_t in = roll < 90 ? seq++ : seq + static_cast<std::int64_t>(random() % 40) - 20;
+        const auto ts = static_cast<std::uint32_t>(in * 3000);
+        const auto expected = slow.map(in, ts, i * ms);
+        Out out;
+        if (fast.map_next(in, ts, static_cast<std::uint32_t>(i), out)) {
+            ++short_ways;
+            EXPECT_EQ(expected, out);
+        } else {
+            EXPECT_EQ(fast.map(in, ts, i * ms), expected);
+        }
+        EXPECT_EQ(slow.next_index(), fast.next_index());
+        EXPECT_EQ(slow.last_ts(), fast.last_ts());
+    }
+    EXPECT_GT(short_ways, 10'000);
+}
+
 TEST(LegRewriter, LeavesNoGapForARunOfDroppedPackets) {
     LegRewriter r;
     r.start(0, 0);

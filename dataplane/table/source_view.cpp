@@ -20,9 +20,37 @@ void SourceView::push(MediaPacket* packet) noexcept {
     MediaPacket*& slot_packet = ring[head & mask];
     if (slot_packet != nullptr) release(slot_packet);
     slot_packet = packet;
+    if (packet->keyframe_start) {
+        keyframe = head;
+        keyframe_bytes = bytes;
+    }
+    bytes += packet->payload_length;
     arrival[static_cast<std::uint64_t>(packet->index) & mask] = head;
     ++head;
     if (head - tail > mask + 1) tail = head - mask - 1;
+}
+
+void SourceView::add(Leg& leg, Transport& transport) noexcept {
+    leg.view = this;
+    leg.position = leg_count;
+    legs[leg_count++] = {&leg, &transport};
+    leg.hot.format = formats.join(leg.format);
+}
+
+void SourceView::remove(Leg& leg) noexcept {
+    const auto move = [&](std::uint32_t from, std::uint32_t to) {
+        legs[to] = legs[from];
+        legs[to].leg->position = to;
+    };
+    std::uint32_t hole = leg.position;
+    if (hole < walked) {
+        move(--walked, hole);
+        hole = walked;
+    }
+    move(--leg_count, hole);
+    formats.leave(leg.hot.format);
+    leg.hot.format = FormatTable::own;
+    leg.view = nullptr;
 }
 
 void SourceView::trim(std::uint64_t count) noexcept {
@@ -46,7 +74,9 @@ void SourceView::clear() noexcept {
         ring[i] = nullptr;
     }
     cursor = head;
+    walked = 0;
     tail = head;
+    keyframe = no_keyframe;
 }
 
 }  // namespace sluice::table

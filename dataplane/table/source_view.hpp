@@ -2,10 +2,11 @@
 // one too, which is its history.
 //
 // Theory of operation. Packets enter the ring in order of arrival; `head` counts them. The legs that are level share the
-// group cursor: fan-out walks from `cursor` to `head` and seals each packet for every leg. The ring is also the history that
+// group cursor: fan-out walks the packet at `cursor` over the legs, `walked` of them in one go or in several, and then goes
+// on to the next. Legs that catch up have positions of their own behind it. The ring is also the history that
 // NACK is answered from: by_index finds a packet by its extended sequence number. A slot's packet is
 // released when the ring comes round to it, or by trim() when the pool runs low: full rings of many sources would take
-// several times what there is.
+// several times what there is. It is also the keyframe cache: `keyframe` is where the last one begins.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +14,17 @@
 
 #include "dataplane/abi/types.hpp"
 #include "dataplane/media/sender_clock.hpp"
+#include "dataplane/table/leg.hpp"
 #include "dataplane/table/media_packet.hpp"
 
 namespace sluice::table {
-
-struct Leg;
 
 // Owning worker only, except that main allocates and frees it.
 struct SourceView {
     static constexpr std::uint32_t video_ring = 1024;
     static constexpr std::uint32_t audio_ring = 256;
     static constexpr std::uint32_t trimmed_ring = 64;  // what trim() leaves: a NACK's worth
+    static constexpr std::uint64_t no_keyframe = ~std::uint64_t{0};
 
     abi::SourceId source{};
     std::uint32_t slot = 0;   // source slot, the same on every worker
@@ -32,11 +33,16 @@ struct SourceView {
     std::uint32_t mask = 0;
     std::uint64_t head = 0;
     std::uint64_t cursor = 0;
-    std::uint64_t tail = 0;  // the oldest position that still has its packet
-    bool due = false;        // stands in the worker's list of views with packets to fan out
+    std::uint64_t tail = 0;    // the oldest position that still has its packet
+    std::uint32_t walked = 0;  // legs that have been given the packet at `cursor`
+    bool due = false;          // stands in the worker's queue of views with packets to fan out
     std::uint32_t leg_count = 0;
     std::uint32_t leg_capacity = 0;
-    Leg** legs = nullptr;  // in the order of joining; owned, replaced by a larger one through a command
+    LegRef* legs = nullptr;  // about in the order of joining; owned, replaced by a larger one through a command
+    FormatTable formats;
+    std::uint64_t keyframe = no_keyframe;  // position
+    std::uint64_t bytes = 0;               // of all packets pushed so far, payload
+    std::uint64_t keyframe_bytes = 0;      // the same, before the keyframe
     media::SenderClock clock;
     std::unique_ptr<MediaPacket*[]> ring;
     std::unique_ptr<std::uint64_t[]> arrival;  // by (index & mask): where in the ring that packet stands
@@ -46,8 +52,18 @@ struct SourceView {
     SourceView(const SourceView&) = delete;
     SourceView& operator=(const SourceView&) = delete;
 
-    // Takes over the caller's reference.
+    // Takes over the caller's reference. A full ring gives up its oldest packet: see full().
     void push(MediaPacket* packet) noexcept;
+    // The next push() overwrites a packet that has not been fanned out.
+    [[nodiscard]] bool full() const noexcept { return head - cursor > mask; }
+    // Gives up the packet at the cursor.
+    void skip() noexcept {
+        ++cursor;
+        walked = 0;
+    }
+    // Into the list, and out of it: legs that have been given the packet at the cursor stay in front of those that have not.
+    void add(Leg& leg, Transport& transport) noexcept;
+    void remove(Leg& leg) noexcept;
     [[nodiscard]] MediaPacket* at(std::uint64_t position) const noexcept { return ring[position & mask]; }
     // The packet with this extended sequence number, or nullptr when the history no longer has it.
     [[nodiscard]] MediaPacket* by_index(std::int64_t index) const noexcept;

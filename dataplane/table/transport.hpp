@@ -29,6 +29,15 @@ struct alignas(64) TransportHot {
     const srtp::TxKey* tx = nullptr;  // null until the handshake is done
     std::uint16_t max_payload = 0;    // UDP payload that fits the MTU
     bool has_path = false;
+    std::uint8_t rtp_overhead = 0;  // bytes that sealing adds
+    abi::TransportSlot* counters = nullptr;
+    std::uint32_t tx_packets = 0;  // modulo 2^32; the state segment is brought up by publish()
+    std::uint32_t tx_bytes = 0;
+
+    void publish() noexcept {
+        counters->tx_packets += static_cast<std::uint32_t>(tx_packets - static_cast<std::uint32_t>(counters->tx_packets));
+        counters->tx_bytes += static_cast<std::uint32_t>(tx_bytes - static_cast<std::uint32_t>(counters->tx_bytes));
+    }
 };
 static_assert(sizeof(TransportHot) == 128);
 
@@ -55,6 +64,7 @@ struct alignas(64) Transport {
     std::uint32_t slot = 0;
     std::uint32_t position = 0;  // in the worker's list
     bool validated = false;
+    bool started = false;  // its legs have been told that it can be sent to
     srtp::Suite suite = srtp::Suite::none;
     IceState ice;
     IceState previous_ice;
@@ -97,8 +107,6 @@ struct alignas(64) Transport {
     std::array<Source*, max_sources> sources{};
     std::uint8_t source_count = 0;
     Leg* first_leg = nullptr;  // list through Leg::next_of_transport
-
-    abi::TransportSlot* counters = nullptr;
 
     // The window of this sender; nullptr when that many SSRCs of one peer are more than we follow.
     [[nodiscard]] srtp::ReplayWindow<128>* rtcp_window(std::uint32_t ssrc) noexcept {

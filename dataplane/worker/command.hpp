@@ -53,7 +53,7 @@ struct Command {
     abi::SourceSpec source_spec;
     abi::LegSpec leg_spec;
     // A longer list for the view that the leg joins; the old list on the way back.
-    std::unique_ptr<table::Leg*[]> legs;
+    std::unique_ptr<table::LegRef[]> legs;
     std::uint32_t leg_capacity = 0;
     // set_capture, set_trace
     std::unique_ptr<telemetry::Tap> tap;

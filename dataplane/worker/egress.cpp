@@ -6,61 +6,67 @@
 
 namespace sluice::worker {
 
-void Worker::finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept {
+void Worker::start_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept {
     auto* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
     path.stamp(frame, udp_payload);
     mbuf->data_len = static_cast<std::uint16_t>(path.header_length() + udp_payload);
     mbuf->pkt_len = mbuf->data_len;
     const std::uint64_t flags = path.is_v6() ? tx_flags6_ : tx_flags4_;
-    if (flags != 0) {
-        mbuf->l2_len = path.l2_length();
-        mbuf->l3_len = path.l3_length();
-        mbuf->ol_flags |= flags;
-        if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) path.clear_ip_checksum(frame);
-    }
-    if ((flags & RTE_MBUF_F_TX_UDP_CKSUM) != 0)
-        path.set_offload_checksum(frame, udp_payload);
-    else
-        path.fill_udp_checksum(frame, udp_payload);
+    if (flags == 0) return;
+    mbuf->l2_len = path.l2_length();
+    mbuf->l3_len = path.l3_length();
+    mbuf->ol_flags |= flags;
+    if ((flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) path.clear_ip_checksum(frame);
+    if ((flags & RTE_MBUF_F_TX_UDP_CKSUM) != 0) path.set_offload_checksum(frame, udp_payload);
 }
 
+void Worker::finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept {
+    start_udp(path, mbuf, udp_payload);
+    if (!udp_checksum_offload_) path.fill_udp_checksum(rte_pktmbuf_mtod(mbuf, std::uint8_t*), udp_payload);
+}
+
+// For all but the fan-out, which asks for room first: what the port has no room for is dropped.
 void Worker::queue_tx(rte_mbuf* mbuf) noexcept {
-    tx_[tx_count_++] = mbuf;
     if (tx_count_ == tx_batch) flush_tx();
+    if (tx_count_ == tx_batch) {
+        if (trace_ != nullptr) [[unlikely]]
+            trace_unsent(mbuf);
+        rte_pktmbuf_free(mbuf);
+        ++counters_->drops[static_cast<std::size_t>(DropReason::tx_ring_full)];
+        return;
+    }
+    tx_[tx_count_++] = mbuf;
 }
 
+// Hands the port as much as it takes; the rest waits for the next time.
 void Worker::flush_tx() noexcept {
     if (tx_count_ == 0) return;
     StageTimer timer(*this, Stage::tx);
-    timer.packets = tx_count_;
     std::uint64_t bytes = 0;
     for (std::uint16_t i = 0; i < tx_count_; ++i) bytes += tx_[i]->pkt_len;
     if (capture_ != nullptr) [[unlikely]]
         capture_sending();
-    std::uint16_t sent = 0;
-    // A full ring drains while we try again; bounded, so that a dead port cannot hold the worker.
-    for (int tries = 0; sent < tx_count_ && tries < 64; ++tries) {
-        sent = static_cast<std::uint16_t>(
-            sent + config_.port->transmit(tx_.data() + sent, static_cast<std::uint16_t>(tx_count_ - sent)));
-    }
+    // A port that is full is not asked again before the next turn.
+    const std::uint16_t sent = config_.port->transmit(tx_.data(), tx_count_);
     if (capture_ != nullptr) [[unlikely]]
         capture_sent(sent);
-    if (trace_ != nullptr && sent < tx_count_) [[unlikely]]
-        trace_unsent(sent);
-    for (std::uint16_t i = sent; i < tx_count_; ++i) {
-        bytes -= tx_[i]->pkt_len;
-        rte_pktmbuf_free(tx_[i]);
+    timer.packets = sent;
+    const auto left = static_cast<std::uint16_t>(tx_count_ - sent);
+    for (std::uint16_t i = 0; i < left; ++i) {
+        bytes -= tx_[sent + i]->pkt_len;
+        tx_[i] = tx_[sent + i];
     }
-    if (sent < tx_count_) drop(DropReason::tx_ring_full, tx_count_ - sent);
+    if (left != 0) ++counters_->tx_full;
     counters_->tx_packets += sent;
     counters_->tx_bytes += bytes;
-    tx_count_ = 0;
+    tx_count_ = left;
 }
 
 void Worker::send_mbuf(table::Transport& t, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept {
     finish_udp(t.hot.path, mbuf, udp_payload);
-    ++t.counters->tx_packets;
-    t.counters->tx_bytes += mbuf->pkt_len;
+    ++t.hot.tx_packets;
+    t.hot.tx_bytes += mbuf->data_len;
+    t.hot.publish();
     queue_tx(mbuf);
 }
 
@@ -84,8 +90,8 @@ void Worker::send_rtcp(table::Transport& t, ByteView plaintext) noexcept {
         capture_plaintext(t, abi::Direction::tx, t.hot.path, plaintext, {});
     // Reserved before used: a data plane after us starts at the reservation.
     const std::uint32_t index = t.srtcp_index++;
-    if (index >= t.counters->srtcp_reserved.load(std::memory_order_relaxed)) {
-        t.counters->srtcp_reserved.store(index + abi::reservation_step, std::memory_order_release);
+    if (index >= t.hot.counters->srtcp_reserved.load(std::memory_order_relaxed)) {
+        t.hot.counters->srtcp_reserved.store(index + abi::reservation_step, std::memory_order_release);
     }
     std::uint8_t* payload = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();
     std::memcpy(payload, plaintext.data(), plaintext.size());

@@ -103,20 +103,19 @@ void Worker::capture_plaintext(const table::Transport& t, abi::Direction directi
     tap.ring().publish();
 }
 
-// A batch of one source's packet on its way into the seal.
-void Worker::observe_sealing(const table::MediaPacket& packet, std::span<const srtp::SealJob> jobs,
-                             const Egress* egress) noexcept {
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const srtp::SealJob& job = jobs[i];
-        const table::Leg& leg = *egress[i].leg;
-        const table::Transport& t = *leg.hot.transport;
+// A batch on its way into the seal.
+void Worker::observe_sealing(const EgressBatch& batch, std::uint16_t count) noexcept {
+    for (std::uint16_t i = 0; i < count; ++i) {
+        const srtp::SealJob& job = batch.jobs[i];
+        const table::Leg& leg = *batch.legs[i];
+        const table::Transport& t = *batch.transports[i];
         if (capture_ != nullptr)
             capture_plaintext(t, abi::Direction::tx, t.hot.path, {job.dst, job.header_len}, {job.payload, job.payload_len});
         const auto id = static_cast<std::uint64_t>(leg.id);
-        if (leg.hot.packets == 0)
+        if ((batch.first >> i & 1) != 0)
             trace(t.id, abi::TraceKind::leg_started, id,
                   {job.ssrc, job.dst[1] & 0x7fu, static_cast<std::uint16_t>(job.index)});
-        if (packet.keyframe_start && leg.kind == abi::MediaKind::video)
+        if (batch.packets[i]->keyframe_start && leg.kind == abi::MediaKind::video)
             trace(t.id, abi::TraceKind::keyframe_sent, id, {job.ssrc, static_cast<std::uint16_t>(job.index)});
     }
 }
@@ -139,14 +138,12 @@ void Worker::trace_drop(const table::Transport* t, DropReason reason, std::uint6
               nullptr);
 }
 
-// Frames that the port refused.
-void Worker::trace_unsent(std::uint16_t from) noexcept {
-    for (std::uint16_t i = from; i < tx_count_; ++i) {
-        const auto datagram = wire::parse_udp_frame(bytes_in(tx_[i]));
-        if (!datagram) continue;
-        trace_drop(table_.by_flow({datagram->destination.address.bytes, datagram->destination.port, datagram->source.port}),
-                   DropReason::tx_ring_full, 1);
-    }
+// A frame that the port had no room for.
+void Worker::trace_unsent(const rte_mbuf* mbuf) noexcept {
+    const auto datagram = wire::parse_udp_frame(bytes_in(mbuf));
+    if (!datagram) return;
+    trace_drop(table_.by_flow({datagram->destination.address.bytes, datagram->destination.port, datagram->source.port}),
+               DropReason::tx_ring_full, 1);
 }
 
 }  // namespace sluice::worker

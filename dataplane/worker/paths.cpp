@@ -52,6 +52,7 @@ void Worker::set_path(table::Transport& t, const abi::FlowAddress& flow) noexcep
     (void)stamp_path(t);
     t.hot.max_payload = static_cast<std::uint16_t>(config_.mtu - t.hot.path.l3_length() - sizeof(wire::UdpHeader));
     t.hot.has_path = true;
+    start_legs(t);
 }
 
 // The same 5-tuple from another MAC or VLAN: the peer, or the router before it, has changed.
@@ -64,15 +65,15 @@ void Worker::follow_link(table::Transport& t, const Datagram& datagram) noexcept
 
 void Worker::switch_path(table::Transport& t, const abi::FlowAddress& flow) noexcept {
     set_path(t, flow);
-    ++t.counters->path_switches;
+    ++t.hot.counters->path_switches;
     trace(t.id, abi::TraceKind::path_switched, 0, {}, &flow);
     report_path(t);
 }
 
 void Worker::authenticated(table::Transport& t, const Datagram& datagram) noexcept {
-    ++t.counters->rx_packets;
-    t.counters->rx_bytes += datagram.bytes.size();
-    t.counters->last_rx_unix_ns = unix_ns();
+    ++t.hot.counters->rx_packets;
+    t.hot.counters->rx_bytes += datagram.bytes.size();
+    t.hot.counters->last_rx_unix_ns = unix_ns();
     t.last_seen_ns = now_ns_;
     if (table::key_of(t.path) == datagram.key) {
         t.path_authenticated_ns = now_ns_;

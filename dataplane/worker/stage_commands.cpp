@@ -35,8 +35,7 @@ void Worker::apply(Command& c) noexcept {
             if (c.view->owner == config_.id && sources_[c.view->slot] != nullptr) sources_[c.view->slot]->view = c.view;
             return;
         case Op::remove_view:
-            if (c.view->due) std::erase(due_, c.view);
-            c.view->due = false;
+            due_.erase(*c.view);
             if (sources_[c.view->slot] != nullptr && sources_[c.view->slot]->view == c.view)
                 sources_[c.view->slot]->view = nullptr;
             views_[c.view->slot] = nullptr;
@@ -51,7 +50,7 @@ void Worker::apply(Command& c) noexcept {
             c.transport->first_leg = &leg;
             apply_leg_spec(leg, c.leg_spec);
             attach(leg, c);
-            leg.counters->id.store(static_cast<std::uint64_t>(leg.id), std::memory_order_release);
+            leg.hot.counters->id.store(static_cast<std::uint64_t>(leg.id), std::memory_order_release);
             ++counters_->legs;
             return;
         }
@@ -71,7 +70,7 @@ void Worker::apply(Command& c) noexcept {
                     break;
                 }
             }
-            leg.counters->id.store(0, std::memory_order_release);
+            leg.hot.counters->id.store(0, std::memory_order_release);
             --counters_->legs;
             return;
         }
@@ -89,7 +88,7 @@ void Worker::install_transport(Command& c) noexcept {
     transports_.push_back(&t);
     t.last_seen_ns = now_ns_;
     update_transport(c);
-    t.counters->id.store(static_cast<std::uint64_t>(t.id), std::memory_order_release);
+    t.hot.counters->id.store(static_cast<std::uint64_t>(t.id), std::memory_order_release);
 }
 
 void Worker::update_transport(Command& c) noexcept {
@@ -113,6 +112,7 @@ void Worker::update_transport(Command& c) noexcept {
         std::swap(t.keys, c.keys);
         t.suite = static_cast<srtp::Suite>(spec.suite);
         t.hot.tx = &t.keys->tx;
+        t.hot.rtp_overhead = static_cast<std::uint8_t>(srtp::rtp_overhead(t.suite));
         t.rtcp_window_count = 0;
         if (spec.srtcp_start > t.srtcp_index) t.srtcp_index = spec.srtcp_start;
         trace(t.id, abi::TraceKind::keys_installed, 0, {static_cast<std::uint32_t>(spec.suite)});
@@ -124,10 +124,11 @@ void Worker::update_transport(Command& c) noexcept {
         learn_flow(t, spec.path);
         set_path(t, spec.path);
     }
+    start_legs(t);
 }
 
 void Worker::remove_transport(table::Transport& t) noexcept {
-    t.counters->id.store(0, std::memory_order_release);
+    t.hot.counters->id.store(0, std::memory_order_release);
     for (std::uint8_t i = 0; i < t.flow_count; ++i) table_.remove_flow(table::key_of(t.flows[i]), &t);
     if (t.ice.ufrag != 0) table_.remove_ufrag(t.ice.ufrag, &t);
     if (t.previous_ice.ufrag != 0) table_.remove_ufrag(t.previous_ice.ufrag, &t);
@@ -198,51 +199,52 @@ void Worker::remove_source(table::Source& s) noexcept {
 }
 
 void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept {
-    const auto mid_length = spec.mid_length < abi::max_mid ? spec.mid_length : static_cast<std::uint8_t>(abi::max_mid);
-    if (leg.hot.ssrc != spec.ssrc || leg.hot.payloads != spec.payloads || leg.extensions != spec.tx_extensions ||
-        leg.mid != spec.mid || leg.mid_length != mid_length ||
-        leg.hot.strip_red != ((spec.flags & abi::leg_strip_red) != 0)) {
+    table::LegFormat format;
+    format.payloads = spec.payloads;
+    format.extensions = spec.tx_extensions;
+    format.mid_length = spec.mid_length < abi::max_mid ? spec.mid_length : static_cast<std::uint8_t>(abi::max_mid);
+    format.strip_red = (spec.flags & abi::leg_strip_red) != 0;
+    std::array<char, abi::max_mid> mid{};
+    std::copy_n(spec.mid.data(), format.mid_length, mid.data());
+    if (leg.hot.ssrc != spec.ssrc || leg.hot.mid != mid || leg.format != format)
         leg.header_since_index = leg.hot.rewriter.next_index();
+    if (leg.view != nullptr && leg.format != format) {
+        leg.view->formats.leave(leg.hot.format);
+        leg.hot.format = leg.view->formats.join(format);
     }
+    leg.format = format;
     leg.hot.ssrc = spec.ssrc;
-    leg.hot.paused = (spec.flags & abi::leg_paused) != 0;
-    leg.hot.strip_red = (spec.flags & abi::leg_strip_red) != 0;
-    leg.hot.payloads = spec.payloads;
+    leg.hot.mid = mid;
+    const bool resumed = leg.hot.is(table::leg_state_paused) && (spec.flags & abi::leg_paused) == 0;
+    leg.hot.set(table::leg_state_paused, (spec.flags & abi::leg_paused) != 0);
     leg.rtx_ssrc = spec.rtx_ssrc;
     leg.clock_rate = spec.clock_rate;
-    leg.extensions = spec.tx_extensions;
-    leg.mid = spec.mid;
-    leg.mid_length = mid_length;
     leg.kind = spec.kind;
+    if (resumed && leg.view != nullptr && leg.hot.transport->started) start_leg(leg);
 }
 
 // Joins the view that the command names (or none), with the longer list that main may have sent along.
 void Worker::attach(table::Leg& leg, Command& c) noexcept {
-    leg.view = c.view;
-    leg.counters->source = c.view == nullptr ? 0 : static_cast<std::uint64_t>(c.view->source);
+    leg.hot.counters->source = c.view == nullptr ? 0 : static_cast<std::uint64_t>(c.view->source);
     if (c.view == nullptr) return;
     table::SourceView& view = *c.view;
     if (c.legs != nullptr && c.leg_capacity > view.leg_capacity) {
         std::copy_n(view.legs, view.leg_count, c.legs.get());
-        table::Leg** old = view.legs;
+        table::LegRef* old = view.legs;
         view.legs = c.legs.release();
         c.legs.reset(old);
         view.leg_capacity = c.leg_capacity;
     }
-    leg.position = view.leg_count;
-    view.legs[view.leg_count++] = &leg;
-    leg.hot.switching = true;
-    leg.hot.awaiting_keyframe = view.kind == abi::MediaKind::video;
-    if (leg.hot.awaiting_keyframe) request_keyframe(view);
+    view.add(leg, *leg.hot.transport);
+    leg.hot.set(table::leg_state_switching, true);
+    leg.hot.set(table::leg_state_awaiting_keyframe, view.kind == abi::MediaKind::video);
+    if (leg.hot.transport->started) start_leg(leg);
 }
 
 void Worker::detach(table::Leg& leg) noexcept {
     if (leg.view == nullptr) return;
-    table::SourceView& view = *leg.view;
-    table::Leg* last = view.legs[--view.leg_count];
-    view.legs[leg.position] = last;
-    last->position = leg.position;
-    leg.view = nullptr;
+    end_catch_up(leg);
+    leg.view->remove(leg);
 }
 
 }  // namespace sluice::worker

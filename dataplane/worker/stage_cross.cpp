@@ -7,12 +7,14 @@
 namespace sluice::worker {
 
 void Worker::view_packet(table::SourceView& view, table::MediaPacket* packet) noexcept {
+    if (view.full()) [[unlikely]] {
+        drop(DropReason::fanout_overrun, view.leg_count - view.walked);
+        view.skip();
+    }
     view.push(packet);
     // Two for one, so that each source's history shrinks by as much as it sends.
     if (table::runs_low(*packet)) view.trim(2);
-    if (view.due) return;
-    view.due = true;
-    due_.push_back(&view);
+    due_.push(view);
 }
 
 bool Worker::stage_cross() noexcept {

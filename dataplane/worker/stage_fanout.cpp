@@ -1,232 +1,257 @@
-// From the source ring to the viewers: one header per leg, one seal per leg, out of place from the shared plaintext.
+// From the source rings to the viewers: one header per format, one seal per leg, out of place from the shared plaintext.
+//
+// Theory of operation. Views with packets stand in a queue and are taken in turn, a quantum of legs at a time, so that a
+// room of ten thousand delays nobody else's packet by more than a quantum, and the worker goes back to its rx queue after a
+// budget of legs. Legs are prepared one after the other into a batch (memory of the next ones is asked for ahead), which is
+// sealed as a whole and handed to the port. When the port takes no more, fan-out stops where it is: packets wait in the
+// source ring, once, and not as thousands of sealed copies. Only when a ring is full does its oldest packet go unsent, by
+// name.
 
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
-#include "dataplane/wire/rtp_writer.hpp"
+#include <algorithm>
+
 #include "dataplane/worker/worker.hpp"
 
 namespace sluice::worker {
 namespace {
 
-using abi::Extension;
+// Of legs: about 40 us of work between two looks at the rx queue, and a quarter of that for one view.
+constexpr std::uint32_t turn_budget = 256;
+constexpr std::uint32_t quantum = 64;
+// Ahead of the leg being prepared, which takes about 30 ns. Its memory comes from L3 or DRAM in a large room.
+constexpr std::uint32_t prefetch_legs = 8;
+// In small rooms the state segment shows every packet at once; in large ones it would cost two cache lines a packet.
+constexpr std::uint32_t exact_counters_up_to = 256;
+constexpr std::uint32_t publish_every = 16;  // packets of a leg
 
-// Extensions that travel from the publisher to the viewer as they are; their ids are rewritten.
-constexpr Extension forwarded[] = {Extension::audio_level,      Extension::dependency_descriptor,
-                                   Extension::abs_capture_time, Extension::video_orientation,
-                                   Extension::playout_delay,    Extension::video_layers_allocation};
-
-// What this leg is sent of the packet.
-ByteView payload_for(const table::LegHot& leg, const table::MediaPacket& packet) noexcept {
-    const std::uint16_t from = leg.strip_red ? packet.primary_offset : std::uint16_t{0};
-    return {packet.payload() + from, static_cast<std::size_t>(packet.payload_length - from)};
+void prefetch(const table::LegRef& ref) noexcept {
+    const auto lines = [](const void* object, std::size_t size) {
+        const auto* bytes = static_cast<const char*>(object);
+        for (std::size_t at = 0; at < size; at += 64) rte_prefetch0(bytes + at);
+    };
+    lines(&ref.leg->hot, sizeof(table::LegHot));
+    lines(&ref.transport->hot, sizeof(table::TransportHot));
 }
 
 }  // namespace
 
-std::size_t Worker::write_header(const table::Leg& leg, const table::MediaPacket& packet, std::uint8_t payload_type,
-                                 std::uint16_t sequence, std::uint32_t timestamp, std::uint32_t ssrc,
-                                 std::uint8_t* out) noexcept {
-    std::array<wire::RtpExtensionElement, std::size(forwarded) + 1> elements;
-    std::size_t count = 0;
-    const std::uint8_t mid_id = leg.extensions[static_cast<std::size_t>(Extension::mid)];
-    if (mid_id != 0 && leg.mid_length != 0) {
-        elements[count++] = {mid_id, {reinterpret_cast<const std::uint8_t*>(leg.mid.data()), leg.mid_length}};
-    }
-    for (const Extension e : forwarded) {
-        const std::uint8_t id = leg.extensions[static_cast<std::size_t>(e)];
-        if (id == 0) continue;
-        const ByteView value = packet.element(e);
-        if (!value.empty()) elements[count++] = {id, value};
-    }
-    const wire::RtpHeader header{payload_type, packet.marker, sequence, timestamp, ssrc};
-    constexpr std::size_t room = 512;
-    const auto size = wire::write_rtp_header({out, room}, header, {elements.data(), count});
-    return size ? *size : wire::write_rtp_header({out, room}, header).value_or(0);
-}
-
-bool Worker::prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf* mbuf, srtp::SealJob& job) noexcept {
+// A leg that is not level, or has no way out. True if it is sent this packet all the same.
+bool Worker::join_in(table::Leg& leg, const table::Transport& t, const table::MediaPacket& packet) noexcept {
     table::LegHot& hot = leg.hot;
-    const table::TransportHot& path = hot.transport->hot;
-    if (hot.paused || path.tx == nullptr) return false;
-    if (!path.has_path) {
-        drop(*hot.transport, DropReason::tx_no_path);
+    if (hot.is(table::leg_state_paused) || t.hot.tx == nullptr) return false;
+    if (!t.hot.has_path) {
+        drop(t, DropReason::tx_no_path);
         return false;
     }
-    if (hot.awaiting_keyframe) {
+    if (hot.is(table::leg_state_awaiting_keyframe)) {
         if (!packet.keyframe_start) return false;
-        hot.awaiting_keyframe = false;
+        hot.set(table::leg_state_awaiting_keyframe, false);
     }
-    const std::uint8_t payload_type = hot.payloads[packet.payload_index].payload_type;
-    if (payload_type == 0xff) {
-        drop(*hot.transport, DropReason::leg_no_payload_type);
-        return false;
-    }
-    if (hot.switching) {
-        hot.rewriter.switch_source(packet.index, packet.timestamp, now_ns_, leg.clock_rate);
-        hot.switching = false;
-    }
-    const auto out = hot.rewriter.map(packet.index, packet.timestamp, now_ns_);
-    if (!out) {
-        drop(*hot.transport, DropReason::leg_late);
-        return false;
-    }
-    std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + path.path.header_length();
-    const ByteView payload = payload_for(hot, packet);
-    const std::size_t header =
-        write_header(leg, packet, payload_type, static_cast<std::uint16_t>(out->index), out->ts, hot.ssrc, rtp);
-    if (header + payload.size() + srtp::rtp_overhead(hot.transport->suite) > path.max_payload) {
-        drop(*hot.transport, DropReason::tx_over_mtu);
-        return false;
-    }
-    if (out->index >= hot.reserved_index) {
-        hot.reserved_index = out->index + abi::reservation_step;
-        leg.counters->rtp_reserved.store(hot.reserved_index, std::memory_order_release);
-    }
-    leg.counters->last_timestamp = out->ts;
-    leg.counters->last_unix_ns = unix_ns();
-    job = {path.tx,
-           rtp,
-           static_cast<std::uint16_t>(header),
-           static_cast<std::uint16_t>(payload.size()),
-           payload.data(),
-           out->index,
-           hot.ssrc,
-           0};
     return true;
 }
 
-void Worker::fan_out(table::SourceView& view) noexcept {
-    for (; view.cursor != view.head; ++view.cursor) {
-        const table::MediaPacket* packet = view.at(view.cursor);
-        if (view.leg_count == 0) {
-            if (view.owner == config_.id && sources_[view.slot] != nullptr && sources_[view.slot]->interested == 0) {
-                drop(*sources_[view.slot]->transport, DropReason::no_legs);
-            }
+bool Worker::prepare(const table::LegRef& ref, const table::MediaPacket& packet, const LegHeader& header,
+                     rte_mbuf* mbuf) noexcept {
+    table::LegHot& hot = ref.leg->hot;
+    table::Transport& t = *ref.transport;
+    table::TransportHot& path = t.hot;
+    if (hot.state != 0 || path.tx == nullptr || !path.has_path) [[unlikely]] {
+        if (!join_in(*ref.leg, t, packet)) return false;
+    }
+    if (header.types.payload_type == 0xff) {
+        drop(t, DropReason::leg_no_payload_type);
+        return false;
+    }
+    if (hot.is(table::leg_state_switching)) [[unlikely]] {
+        hot.rewriter.switch_source(packet.index, packet.timestamp, now_ns_, ref.leg->clock_rate);
+        hot.set(table::leg_state_switching, false);
+    }
+    media::LegRewriter::Out out;
+    if (!hot.rewriter.map_next(packet.index, packet.timestamp, now_ms_, out)) [[unlikely]] {
+        const auto mapped = hot.rewriter.map(packet.index, packet.timestamp, now_ns_);
+        if (!mapped) {
+            drop(t, DropReason::leg_late);
+            return false;
+        }
+        out = *mapped;
+    }
+    const auto sealed = static_cast<std::uint16_t>(header.length + header.payload_length + path.rtp_overhead);
+    if (sealed > path.max_payload) {
+        drop(t, DropReason::tx_over_mtu);
+        return false;
+    }
+    if (out.index >= hot.reserved_index) [[unlikely]] {
+        hot.reserved_index = out.index + abi::reservation_step;
+        hot.counters->rtp_reserved.store(hot.reserved_index, std::memory_order_release);
+    }
+    std::uint8_t* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+    std::uint8_t* rtp = frame + path.path.header_length();
+    header.lay(rtp, static_cast<std::uint16_t>(out.index), out.ts, hot.ssrc, hot.mid);
+    start_udp(path.path, mbuf, sealed);
+    const std::uint16_t at = batch_.count++;
+    if (hot.packets == 0) [[unlikely]]
+        batch_.first |= std::uint64_t{1} << at;
+    hot.last_timestamp = out.ts;
+    ++hot.packets;
+    hot.octets += header.payload_length;
+    hot.bytes += sealed;
+    ++path.tx_packets;
+    path.tx_bytes += mbuf->data_len;
+
+    batch_.jobs[at] = {path.tx, rtp, header.length, header.payload_length, header.payload, out.index, hot.ssrc, 0};
+    batch_.mbufs[at] = mbuf;
+    batch_.legs[at] = ref.leg;
+    batch_.transports[at] = &t;
+    batch_.packets[at] = &packet;
+    return true;
+}
+
+void Worker::seal_batch() noexcept {
+    const std::uint16_t count = batch_.count;
+    if (count == 0) return;
+    batch_.count = 0;
+    StageTimer timer(*this, Stage::seal);
+    timer.packets = count;
+    if (capture_ != nullptr || trace_ != nullptr) [[unlikely]]
+        observe_sealing(batch_, count);
+    batch_.first = 0;
+    engine_->sealer().seal_rtp({batch_.jobs.data(), count});
+    for (std::uint16_t i = 0; i < count; ++i) {
+        const srtp::SealJob& job = batch_.jobs[i];
+        rte_mbuf* mbuf = batch_.mbufs[i];
+        if (job.out_len == 0) [[unlikely]] {
+            unsend(*batch_.legs[i], *batch_.transports[i], job, mbuf->data_len);
+            rte_pktmbuf_free(mbuf);
             continue;
         }
-        for (std::uint32_t first = 0; first < view.leg_count; first += burst) {
-            const std::uint32_t count = view.leg_count - first < burst ? view.leg_count - first : burst;
-            rte_mbuf* mbufs[burst];
-            if (rte_pktmbuf_alloc_bulk(config_.tx_pool, mbufs, count) != 0) {
-                drop(DropReason::tx_pool_empty, count);
-                for (std::uint32_t i = 0; trace_ != nullptr && i < count; ++i)
-                    trace_drop(view.legs[first + i]->hot.transport, DropReason::tx_pool_empty, 1);
-                continue;
-            }
-            srtp::SealJob jobs[burst];
-            Egress egress[burst];
-            std::size_t ready = 0;
-            for (std::uint32_t i = 0; i < count; ++i) {
-                table::Leg& leg = *view.legs[first + i];
-                if (i + 1 < count) rte_prefetch0(view.legs[first + i + 1]);
-                if (prepare(leg, *packet, mbufs[i], jobs[ready])) {
-                    egress[ready++] = {mbufs[i], &leg};
-                } else {
-                    rte_pktmbuf_free(mbufs[i]);
-                }
-            }
-            StageTimer timer(*this, Stage::seal);
-            timer.packets = ready;
-            if (capture_ != nullptr || trace_ != nullptr) [[unlikely]]
-                observe_sealing(*packet, {jobs, ready}, egress);
-            engine_->sealer().seal_rtp({jobs, ready});
-            for (std::size_t i = 0; i < ready; ++i) {
-                if (jobs[i].out_len == 0) {
-                    rte_pktmbuf_free(egress[i].mbuf);
-                    continue;
-                }
-                table::Leg& leg = *egress[i].leg;
-                ++leg.hot.packets;
-                leg.hot.octets += jobs[i].payload_len;
-                ++leg.counters->packets;
-                leg.counters->bytes += jobs[i].out_len;
-                send_mbuf(*leg.hot.transport, egress[i].mbuf, jobs[i].out_len);
-                ++counters_->rtp_out;
-            }
-            const auto ns =
-                static_cast<std::uint64_t>(config_.clock.to_ns(TscClock::ticks()) - config_.clock.to_ns(packet->rx_tsc));
-            count_log2(counters_->latency_ns, ns, ready);
-        }
+        if (!udp_checksum_offload_)
+            batch_.transports[i]->hot.path.fill_udp_checksum(rte_pktmbuf_mtod(mbuf, std::uint8_t*), job.out_len);
+        tx_[tx_count_++] = mbuf;
+        ++counters_->rtp_out;
     }
+    const std::int64_t now = config_.clock.to_ns(TscClock::ticks());
+    for (std::uint16_t i = 0; i < count;) {
+        const table::MediaPacket* packet = batch_.packets[i];
+        const std::uint16_t first = i;
+        while (i < count && batch_.packets[i] == packet) ++i;
+        count_log2(counters_->latency_ns, static_cast<std::uint64_t>(now - config_.clock.to_ns(packet->rx_tsc)),
+                   static_cast<std::uint64_t>(i - first));
+    }
+}
+
+// The sealer had no use for it: it is as if the packet had been lost on its way to this viewer.
+void Worker::unsend(table::Leg& leg, table::Transport& t, const srtp::SealJob& job, std::uint16_t frame_bytes) noexcept {
+    --leg.hot.packets;
+    leg.hot.octets -= job.payload_len;
+    leg.hot.bytes -= static_cast<std::uint32_t>(job.header_len + job.payload_len) + t.hot.rtp_overhead;
+    --t.hot.tx_packets;
+    t.hot.tx_bytes -= frame_bytes;
+    drop(t, DropReason::seal_failed);
+}
+
+// Room in the batch, after sealing and sending if need be. 0: the port is full.
+std::uint16_t Worker::egress_room() noexcept {
+    const auto room = [&] {
+        const int tx = tx_batch - tx_count_ - batch_.count;
+        return static_cast<std::uint16_t>(tx > 0 ? tx : 0);
+    };
+    if (room() == 0) {
+        seal_batch();
+        flush_tx();
+    }
+    return room();
+}
+
+// Gives the packet at the cursor to up to `quota` legs. Returns how many were looked at: fewer when the port is full.
+std::uint32_t Worker::walk(table::SourceView& view, std::uint32_t quota) noexcept {
+    const table::MediaPacket& packet = *view.at(view.cursor);
+    const std::uint32_t begin = view.walked;
+    const std::uint32_t end = begin + std::min(quota, view.leg_count - begin);
+    const bool exact = view.leg_count <= exact_counters_up_to;
+    std::uint32_t prepared = 0;  // bit per format
+    for (std::uint32_t i = begin; i < end && i < begin + prefetch_legs; ++i) prefetch(view.legs[i]);
+    while (view.walked < end) {
+        const std::uint16_t room = egress_room();
+        if (room == 0) break;
+        rte_mbuf* mbufs[tx_batch];
+        const auto count = static_cast<std::uint16_t>(std::min<std::uint32_t>(room, end - view.walked));
+        if (rte_pktmbuf_alloc_bulk(config_.tx_pool, mbufs, count) != 0) {
+            drop(DropReason::tx_pool_empty, count);
+            for (std::uint32_t i = 0; trace_ != nullptr && i < count; ++i)
+                trace_drop(view.legs[view.walked + i].transport, DropReason::tx_pool_empty, 1);
+            view.walked += count;
+            continue;
+        }
+        std::uint16_t used = 0;
+        for (const std::uint32_t stop = view.walked + count; view.walked < stop; ++view.walked) {
+            const table::LegRef& ref = view.legs[view.walked];
+            if (view.walked + prefetch_legs < end) prefetch(view.legs[view.walked + prefetch_legs]);
+            table::LegHot& hot = ref.leg->hot;
+            if (hot.is(table::leg_state_catching_up)) continue;
+            LegHeader& header = headers_[hot.format];
+            if (hot.format == table::FormatTable::own) {
+                header.prepare(ref.leg->format, packet);
+            } else if ((prepared >> hot.format & 1) == 0) {
+                header.prepare(view.formats[hot.format], packet);
+                prepared |= 1U << hot.format;
+            }
+            if (!prepare(ref, packet, header, mbufs[used])) continue;
+            ++used;
+            if (exact || hot.packets % publish_every == 0) publish(*ref.leg, *ref.transport);
+        }
+        if (used < count) rte_pktmbuf_free_bulk(mbufs + used, static_cast<unsigned>(count - used));
+    }
+    return view.walked - begin;
+}
+
+void Worker::publish(table::Leg& leg, table::Transport& t) noexcept {
+    leg.hot.publish(unix_now_ns_);
+    t.hot.publish();
+}
+
+// The view's turn. True if it has more to do, and could.
+bool Worker::fan_out(table::SourceView& view, std::uint32_t& budget) noexcept {
+    std::uint32_t left = std::min(budget, quantum);
+    budget -= left;
+    bool blocked = false;
+    while (view.cursor != view.head && left != 0 && !blocked) {
+        if (view.leg_count == 0) {
+            if (view.owner == config_.id && sources_[view.slot] != nullptr && sources_[view.slot]->interested == 0)
+                drop(*sources_[view.slot]->transport, DropReason::no_legs);
+            view.skip();
+            continue;
+        }
+        const std::uint32_t done = walk(view, left);
+        left -= done;
+        if (view.walked >= view.leg_count)
+            view.skip();
+        else
+            blocked = left != 0;
+    }
+    budget += left;
+    return !blocked;
 }
 
 bool Worker::stage_fanout() noexcept {
-    if (due_.empty()) return false;
+    const bool catching = catching_ != nullptr && now_ns_ >= next_catch_up_ns_;
+    if (due_.empty() && !catching) return false;
     StageTimer timer(*this, Stage::fanout);
-    timer.packets = due_.size();
-    for (table::SourceView* view : due_) {
-        view->due = false;
-        fan_out(*view);
+    const std::uint64_t sealed = counters_->rtp_out;
+    now_ms_ = static_cast<std::uint32_t>(now_ns_ / 1'000'000);
+    unix_now_ns_ = unix_ns();
+    std::uint32_t budget = turn_budget;
+    bool blocked = false;
+    while (!due_.empty() && budget != 0 && !blocked) {
+        table::SourceView& view = due_.pop();
+        blocked = !fan_out(view, budget);
+        if (view.cursor != view.head) due_.push(view);
+        ++timer.packets;
     }
-    due_.clear();
-    return true;
-}
-
-// Answers a NACK: as RTX (RFC 4588) where the viewer takes it, otherwise as the byte-identical packet.
-void Worker::resend(table::Leg& leg, std::uint16_t sequence) noexcept {
-    ++leg.counters->nacks;
-    table::Transport& t = *leg.hot.transport;
-    const auto id = static_cast<std::uint64_t>(leg.id);
-    trace(t.id, abi::TraceKind::nack_asked, id, {leg.hot.ssrc, sequence});
-    const auto origin = leg.hot.rewriter.origin_of(sequence);
-    const table::MediaPacket* packet = nullptr;
-    if (origin && origin->switches_ago == 0 && leg.view != nullptr) packet = leg.view->by_index(origin->seq);
-    if (packet == nullptr || t.hot.tx == nullptr || !t.hot.has_path) {
-        ++leg.counters->nack_misses;
-        trace(t.id, abi::TraceKind::nack_missed, id, {leg.hot.ssrc, sequence});
-        return drop(t, DropReason::nack_not_in_history);
-    }
-    const abi::LegPayload& payload = leg.hot.payloads[packet->payload_index];
-    const bool as_rtx = leg.rtx_ssrc != 0 && payload.rtx_payload_type != 0xff;
-    // One index never seals two different packets, not even two headers (RFC 7714 section 8.1).
-    if (!as_rtx && (payload.payload_type == 0xff || origin->index < leg.header_since_index)) {
-        ++leg.counters->nack_misses;
-        trace(t.id, abi::TraceKind::nack_missed, id, {leg.hot.ssrc, sequence});
-        return drop(t, DropReason::nack_not_in_history);
-    }
-    const ByteView original = payload_for(leg.hot, *packet);
-    if (!leg.rtx_budget.take(now_ns_, static_cast<std::int64_t>(original.size()))) return drop(t, DropReason::nack_limited);
-    rte_mbuf* mbuf = rte_pktmbuf_alloc(config_.tx_pool);
-    if (mbuf == nullptr) return drop(t, DropReason::tx_pool_empty);
-    std::uint8_t* rtp = rte_pktmbuf_mtod(mbuf, std::uint8_t*) + t.hot.path.header_length();
-    const std::uint32_t timestamp = packet->timestamp + origin->ts_delta;
-    srtp::SealJob job;
-    job.key = t.hot.tx;
-    job.dst = rtp;
-    if (as_rtx) {
-        store(rtx_payload_.data(), be16(sequence));
-        std::memcpy(rtx_payload_.data() + 2, original.data(), original.size());
-        job.payload = rtx_payload_.data();
-        job.payload_len = static_cast<std::uint16_t>(original.size() + 2);
-        job.index = leg.rtx_index++;
-        job.ssrc = leg.rtx_ssrc;
-        if (job.index >= leg.rtx_reserved) {
-            leg.rtx_reserved = job.index + abi::reservation_step;
-            leg.counters->rtx_reserved.store(leg.rtx_reserved, std::memory_order_release);
-        }
-    } else {
-        job.payload = original.data();
-        job.payload_len = static_cast<std::uint16_t>(original.size());
-        job.index = origin->index;
-        job.ssrc = leg.hot.ssrc;
-    }
-    const std::uint8_t payload_type = as_rtx ? payload.rtx_payload_type : payload.payload_type;
-    job.header_len = static_cast<std::uint16_t>(
-        write_header(leg, *packet, payload_type, static_cast<std::uint16_t>(job.index), timestamp, job.ssrc, rtp));
-    if (job.header_len + job.payload_len + srtp::rtp_overhead(t.suite) > t.hot.max_payload) {
-        rte_pktmbuf_free(mbuf);
-        return drop(t, DropReason::tx_over_mtu);
-    }
-    if (capture_ != nullptr) [[unlikely]]
-        capture_plaintext(t, abi::Direction::tx, t.hot.path, {rtp, job.header_len}, {job.payload, job.payload_len});
-    engine_->sealer().seal_rtp({&job, 1});
-    if (job.out_len == 0) return rte_pktmbuf_free(mbuf);
-    ++leg.counters->rtx_packets;
-    ++counters_->rtx_out;
-    trace(t.id, abi::TraceKind::nack_answered, id,
-          {leg.hot.ssrc, sequence, as_rtx, as_rtx ? static_cast<std::uint16_t>(job.index) : 0u});
-    send_mbuf(t, mbuf, job.out_len);
+    if (catching && !blocked) catch_up(turn_budget / 4 + budget / 2);
+    seal_batch();
+    return !blocked || counters_->rtp_out != sealed;
 }
 
 }  // namespace sluice::worker

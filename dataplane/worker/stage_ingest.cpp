@@ -76,7 +76,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     const bool known_roc = !window.empty();
     std::uint64_t index = srtp::guess_index(known_roc ? window.highest() : hint, rtp->sequence());
     if (known_roc && !window.check(index)) {
-        ++t->counters->replays;
+        ++t->hot.counters->replays;
         release(packet);
         return drop(DropReason::srtp_replay);
     }
@@ -92,7 +92,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         }
     }
     if (!opened) {
-        ++t->counters->auth_failures;
+        ++t->hot.counters->auth_failures;
         release(packet);
         return drop(DropReason::srtp_auth);
     }

@@ -28,7 +28,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
     if (datagram.bytes.size() > rtcp_plain_.size()) return drop(DropReason::rtcp_malformed);
     const auto opened = engine_->opener().open_rtcp(t->keys->rx, datagram.bytes, rtcp_plain_.data());
     if (!opened) {
-        ++t->counters->auth_failures;
+        ++t->hot.counters->auth_failures;
         return drop(opened.error() == srtp::OpenError::too_short ? DropReason::rtcp_malformed : DropReason::srtcp_auth);
     }
     // The sender's SSRC stands in the clear in front of every SRTCP packet. A window is opened only for a packet that
@@ -36,7 +36,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
     const std::uint32_t sender = opened->len >= 8 ? load<be32>(rtcp_plain_.data() + 4).value() : 0;
     auto* window = t->rtcp_window(sender);
     if (window == nullptr || !window->check(opened->index)) {
-        ++t->counters->replays;
+        ++t->hot.counters->replays;
         return drop(DropReason::srtcp_replay);
     }
     window->commit(opened->index);
@@ -64,13 +64,13 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                 clean &= wire::for_each_report_block(*packet, [&](const wire::ReportBlock& block) {
                              table::Leg* leg = leg_of(*t, block.ssrc);
                              if (leg == nullptr || leg->hot.ssrc != block.ssrc) return;
-                             leg->counters->fraction_lost = block.fraction_lost;
-                             leg->counters->cumulative_lost = static_cast<std::uint32_t>(block.cumulative_lost);
-                             leg->counters->jitter = block.jitter;
+                             leg->hot.counters->fraction_lost = block.fraction_lost;
+                             leg->hot.counters->cumulative_lost = static_cast<std::uint32_t>(block.cumulative_lost);
+                             leg->hot.counters->jitter = block.jitter;
                              report_round_trip(*t, *leg, block);
                              trace(t->id, abi::TraceKind::rr_received, static_cast<std::uint64_t>(leg->id),
                                    {block.ssrc, block.fraction_lost, static_cast<std::uint32_t>(block.cumulative_lost),
-                                    block.jitter, leg->counters->rtt_us});
+                                    block.jitter, leg->hot.counters->rtt_us});
                          }).has_value();
                 break;
             case wire::RtcpType::transport_feedback:
@@ -87,7 +87,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                     clean &= ssrc.has_value();
                     table::Leg* leg = ssrc ? leg_of(*t, *ssrc) : nullptr;
                     if (leg != nullptr && leg->view != nullptr) {
-                        ++leg->counters->keyframe_requests;
+                        ++leg->hot.counters->keyframe_requests;
                         trace(t->id, abi::TraceKind::pli, static_cast<std::uint64_t>(leg->id), {*ssrc});
                         request_keyframe(*leg->view);
                     }
@@ -98,7 +98,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                                  if (leg->seen_fir && leg->last_fir_sequence == command) return;  // the same request again
                                  leg->seen_fir = true;
                                  leg->last_fir_sequence = command;
-                                 ++leg->counters->keyframe_requests;
+                                 ++leg->hot.counters->keyframe_requests;
                                  trace(t->id, abi::TraceKind::fir, static_cast<std::uint64_t>(leg->id), {ssrc, command});
                                  request_keyframe(*leg->view);
                              }).has_value();
@@ -106,7 +106,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                     for (std::size_t i = 0; i < remb->source_count(); ++i) {
                         table::Leg* leg = leg_of(*t, remb->source(i));
                         if (leg == nullptr) continue;
-                        leg->counters->remb_bps = remb->bitrate;
+                        leg->hot.counters->remb_bps = remb->bitrate;
                         trace(t->id, abi::TraceKind::remb, static_cast<std::uint64_t>(leg->id),
                               {remb->source(i), static_cast<std::uint32_t>(remb->bitrate / 1000)});
                     }
@@ -136,8 +136,8 @@ void Worker::report_round_trip(table::Transport& t, table::Leg& leg, const wire:
     const std::int64_t rtt = media::round_trip_ns(media::ntp_middle(times->ntp), block.last_sr, block.delay_since_last_sr);
     if (rtt <= 0) return;
     leg.rtt_ns = rtt;
-    leg.counters->rtt_us = static_cast<std::uint32_t>(rtt / 1000);
-    t.counters->rtt_us = leg.counters->rtt_us;
+    leg.hot.counters->rtt_us = static_cast<std::uint32_t>(rtt / 1000);
+    t.hot.counters->rtt_us = leg.hot.counters->rtt_us;
 }
 
 void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept {

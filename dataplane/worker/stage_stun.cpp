@@ -30,10 +30,10 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     const table::IceState& ice = ufrag == t->ice.ufrag ? t->ice : t->previous_ice;
     const auto hmac = [&](std::span<const ByteView> parts, std::uint8_t* out) { engine_->hmac_sha1(ice.hmac, parts, out); };
     if (!check->message_integrity_valid(hmac) || (check->has_fingerprint() && !check->fingerprint_valid())) {
-        ++t->counters->auth_failures;
+        ++t->hot.counters->auth_failures;
         return drop(DropReason::stun_bad_integrity);
     }
-    ++t->counters->stun_checks;
+    ++t->hot.counters->stun_checks;
     ++counters_->stun_answered;
     t->last_seen_ns = now_ns_;
     answer_check(*check, ice, datagram);

@@ -134,15 +134,16 @@ void Worker::viewer_timers(table::Transport& t) noexcept {
     }
     if (t.first_leg == nullptr || now_ns_ < t.next_sr_ns) return;
     t.next_sr_ns = now_ns_ + sr_interval_ns;
+    t.hot.publish();
     std::array<std::uint8_t, 1100> buffer;
     wire::RtcpWriter out(buffer);
     const std::string_view cname{t.cname.data(), t.cname_length};
     for (table::Leg* leg = t.first_leg; leg != nullptr; leg = leg->next_of_transport) {
-        if (leg->view == nullptr || leg->hot.packets == 0 || leg->hot.switching) continue;
+        if (leg->hot.packets != static_cast<std::uint32_t>(leg->hot.counters->packets)) leg->hot.publish(unix_ns());
+        if (leg->view == nullptr || leg->hot.packets == 0 || leg->hot.is(table::leg_state_switching)) continue;
         const auto times = leg->view->clock.for_leg(now_ns_, leg->hot.rewriter.ts_delta());
         if (!times) continue;
-        const wire::SenderInfo info{times->ntp, times->rtp_ts, static_cast<std::uint32_t>(leg->hot.packets),
-                                    static_cast<std::uint32_t>(leg->hot.octets)};
+        const wire::SenderInfo info{times->ntp, times->rtp_ts, leg->hot.packets, leg->hot.octets};
         trace(t.id, abi::TraceKind::sr_sent, static_cast<std::uint64_t>(leg->id),
               {leg->hot.ssrc, info.rtp_timestamp, info.packet_count, info.octet_count});
         if (!out.sender_report(leg->hot.ssrc, info) || !out.sdes_cname(leg->hot.ssrc, cname)) {

@@ -41,10 +41,11 @@ Worker::Worker(WorkerConfig config)
       port_(static_cast<std::uint16_t>(config_.first_udp_port + config_.id)),
       identity_{config_.mac, config_.addresses},
       sources_(config_.max_sources),
-      views_(config_.max_sources) {
+      views_(config_.max_sources),
+      due_(config_.max_sources) {
     transports_.reserve(config_.max_transports);
-    due_.reserve(config_.max_sources);
-    if (config_.port->offloads_udp_checksum()) {
+    udp_checksum_offload_ = config_.port->offloads_udp_checksum();
+    if (udp_checksum_offload_) {
         tx_flags4_ |= RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4;
         tx_flags6_ |= RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
     }

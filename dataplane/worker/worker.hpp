@@ -2,7 +2,7 @@
 //
 // Theory of operation. One iteration: rx burst -> L2/L3/L4 checks -> demux by first byte (RFC 7983) -> {stun | punt | srtcp
 // | srtp}; opened packets go into source views and, as one pointer, to each other worker that has legs; then messages from
-// other workers, injected packets, commands, fan-out of the views that are due, timers, tx flush. Run to completion, share
+// other workers, injected packets, commands, a turn of the fan-out, timers, tx flush. Run to completion, share
 // nothing: other threads reach it only through SPSC rings. Nothing here allocates, locks, logs or makes a system call,
 // except the PMD and the idle back-off.
 //
@@ -40,8 +40,11 @@
 #include "dataplane/wire/udp_frame.hpp"
 #include "dataplane/worker/command.hpp"
 #include "dataplane/worker/cross_message.hpp"
+#include "dataplane/worker/due_queue.hpp"
+#include "dataplane/worker/egress_batch.hpp"
 #include "dataplane/worker/event.hpp"
 #include "dataplane/worker/fragment_ring.hpp"
+#include "dataplane/worker/leg_header.hpp"
 
 struct rte_mempool;
 
@@ -131,7 +134,7 @@ public:
 
 private:
     static constexpr std::uint16_t burst = 32;
-    static constexpr std::uint16_t tx_batch = 64;
+    static constexpr std::uint16_t tx_batch = EgressBatch::size;
 
     // A received datagram on its way through the stages.
     struct Datagram {
@@ -190,18 +193,26 @@ private:
     [[nodiscard]] table::Leg* leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx = nullptr) noexcept;
     // stage_fanout.cpp
     bool stage_fanout() noexcept;
-    void fan_out(table::SourceView& view) noexcept;
-    void resend(table::Leg& leg, std::uint16_t sequence) noexcept;
+    [[nodiscard]] bool fan_out(table::SourceView& view, std::uint32_t& budget) noexcept;
+    [[nodiscard]] std::uint32_t walk(table::SourceView& view, std::uint32_t quota) noexcept;
+    [[nodiscard]] bool prepare(const table::LegRef& ref, const table::MediaPacket& packet, const LegHeader& header,
+                               rte_mbuf* mbuf) noexcept;
+    [[nodiscard]] bool join_in(table::Leg& leg, const table::Transport& t, const table::MediaPacket& packet) noexcept;
+    void seal_batch() noexcept;
+    void unsend(table::Leg& leg, table::Transport& t, const srtp::SealJob& job, std::uint16_t frame_bytes) noexcept;
+    [[nodiscard]] std::uint16_t egress_room() noexcept;
+    void publish(table::Leg& leg, table::Transport& t) noexcept;
     void request_keyframe(table::SourceView& view) noexcept;
-    struct Egress {
-        rte_mbuf* mbuf;
-        table::Leg* leg;
-    };
-    [[nodiscard]] bool prepare(table::Leg& leg, const table::MediaPacket& packet, rte_mbuf* mbuf,
-                               srtp::SealJob& job) noexcept;
-    [[nodiscard]] std::size_t write_header(const table::Leg& leg, const table::MediaPacket& packet,
-                                           std::uint8_t payload_type, std::uint16_t sequence, std::uint32_t timestamp,
-                                           std::uint32_t ssrc, std::uint8_t* out) noexcept;
+    // stage_catch_up.cpp
+    void start_leg(table::Leg& leg) noexcept;
+    void start_legs(table::Transport& t) noexcept;
+    [[nodiscard]] bool begin_catch_up(table::Leg& leg, const table::SourceView& view) noexcept;
+    void end_catch_up(table::Leg& leg) noexcept;
+    [[nodiscard]] static std::uint64_t level_of(const table::Leg& leg) noexcept;
+    [[nodiscard]] std::uint32_t catch_up_leg(table::Leg& leg) noexcept;
+    void catch_up(std::uint32_t budget) noexcept;
+    // stage_repair.cpp
+    void resend(table::Leg& leg, std::uint16_t sequence) noexcept;
     // stage_cross.cpp
     bool stage_cross() noexcept;
     void view_packet(table::SourceView& view, table::MediaPacket* packet) noexcept;
@@ -234,6 +245,8 @@ private:
     void send_rtcp(table::Transport& t, ByteView plaintext) noexcept;
     void queue_tx(rte_mbuf* mbuf) noexcept;
     void flush_tx() noexcept;
+    // The headers and lengths of a frame whose payload is still to come; finish_checksum() when it is there.
+    void start_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
     void finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
     // observe.cpp: only while somebody looks
     [[nodiscard]] const table::Transport* subject_of(const table::FlowKey& key, ByteView payload) const noexcept;
@@ -243,12 +256,11 @@ private:
     void capture_opened(const table::Transport& t, const Datagram& datagram, ByteView plaintext) noexcept;
     void capture_plaintext(const table::Transport& t, abi::Direction direction, const wire::UdpTemplate& path, ByteView head,
                            ByteView rest) noexcept;
-    void observe_sealing(const table::MediaPacket& packet, std::span<const srtp::SealJob> jobs,
-                         const Egress* egress) noexcept;
+    void observe_sealing(const EgressBatch& batch, std::uint16_t count) noexcept;
     void trace_out(abi::TransportId transport, abi::TraceKind kind, std::uint64_t object,
                    const std::array<std::uint32_t, abi::trace_values>& values, const abi::FlowAddress* flow) noexcept;
     void trace_drop(const table::Transport* t, DropReason reason, std::uint64_t count) noexcept;
-    void trace_unsent(std::uint16_t from) noexcept;
+    void trace_unsent(const rte_mbuf* mbuf) noexcept;
     void trace(abi::TransportId transport, abi::TraceKind kind, std::uint64_t object = 0,
                const std::array<std::uint32_t, abi::trace_values>& values = {},
                const abi::FlowAddress* flow = nullptr) noexcept {
@@ -303,7 +315,9 @@ private:
     TokenBucket host_group_budget_{2'000, 500};
     bool events_owed_ = false;  // a transport or source has `unreported` set
 
-    std::int64_t now_ns_ = 0;  // of this iteration
+    std::int64_t now_ns_ = 0;       // of this iteration
+    std::int64_t unix_now_ns_ = 0;  // the same, for the fan-out
+    std::uint32_t now_ms_ = 0;
     std::uint64_t iteration_tsc_ = 0;
     std::int64_t next_tick_ns_ = 0;
     std::int64_t next_announcement_ns_ = 0;
@@ -316,7 +330,11 @@ private:
     std::vector<table::Transport*> transports_;  // reserved once
     std::vector<table::Source*> sources_;        // by slot
     std::vector<table::SourceView*> views_;      // by slot
-    std::vector<table::SourceView*> due_;
+    DueQueue due_;
+    table::Leg* catching_ = nullptr;  // whose turn it is, in a ring through Leg::catch_next
+    std::int64_t next_catch_up_ns_ = 0;
+    EgressBatch batch_;
+    std::array<LegHeader, table::FormatTable::size + 1> headers_;  // of the packet at hand, by format; the last: of one leg
     table::NextHopTable next_hops_{};
     std::size_t restamp_left_ = 0;  // transports_[0, this) may still have headers from before an entry changed
     std::array<rte_mbuf*, tx_batch> tx_{};
@@ -327,6 +345,7 @@ private:
     port::HostFrame host_frame_;
     std::uint64_t tx_flags4_ = 0;  // what the port fills in: RTE_MBUF_F_TX_*
     std::uint64_t tx_flags6_ = 0;
+    bool udp_checksum_offload_ = false;
 
     std::unique_ptr<telemetry::Tap> capture_;  // null: nobody looks
     std::unique_ptr<telemetry::Tap> trace_;

@@ -65,7 +65,9 @@ std::expected<void, std::string> Measurement::check_baseline() {
 void Measurement::iterate() {
     port_.next = scene_.publish();
     if (port_.meter != nullptr) port_.resume();
-    scene_.worker().iterate();
+    // The worker goes back to its rx queue after a few hundred legs.
+    while (scene_.worker().iterate()) {
+    }
     if (port_.meter != nullptr) port_.pause();
 }
 

@@ -59,7 +59,7 @@ TEST(Forwarding, AViewerBeginsWithAKeyframeAndAsksForOne) {
     Harness h;
     const Peer publisher = h.add_peer(5000);
     const auto source = h.add_video_source(publisher, 0x1111);
-    h.send(publisher, vp8_packet(1, 0, 0x1111, true));
+    h.send(publisher, vp8_packet(1, 0, 0x1111, false));  // with no keyframe to begin with
     h.settle();
     const Peer viewer = h.add_peer(6000);
     h.add_video_leg(viewer, source, 0x9000);

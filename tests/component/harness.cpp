@@ -31,7 +31,7 @@ Harness::Harness(const HarnessOptions& o)
     c.dataplane.port.address = "10.77.0.1/24";
     c.dataplane.port.address6 = "fd77:7777::1/64";
     c.dataplane.control_socket = directory_ + "/control.sock";
-    c.dataplane.limits = {256, 64, 1024, 16};
+    c.dataplane.limits = {2100, 64, 4200, 16};
     c.dataplane.sealer = o.backend == srtp::Backend::libsrtp ? config::Sealer::libsrtp : config::Sealer::ipsec_mb;
     app::Options options;
     options.allow_plaintext = true;
