@@ -14,11 +14,13 @@ constexpr auto raw(auto id) noexcept {
     return static_cast<std::uint64_t>(id);
 }
 
-// A shared object that gives its slot back when the last command naming it has come home.
-template <typename T>
-std::shared_ptr<T> with_slot(T* object, std::shared_ptr<SlotPool> pool, std::uint32_t slot) {
-    return std::shared_ptr<T>(object, [pool = std::move(pool), slot](T* dead) {
-        delete dead;
+// A shared object that gives its slot back when the last command naming it has come home. `owner` outlives it.
+template <typename T, typename Delete>
+std::shared_ptr<T> with_slot(std::unique_ptr<T, Delete> object, std::shared_ptr<SlotPool> pool, std::uint32_t slot,
+                             std::shared_ptr<const void> owner = nullptr) {
+    const Delete end = object.get_deleter();
+    return std::shared_ptr<T>(object.release(), [end, pool = std::move(pool), slot, owner = std::move(owner)](T* dead) {
+        end(dead);
         pool->give_back(slot);
     });
 }
@@ -141,14 +143,13 @@ void Registry::fill_transport(Command& c, TransportRecord& record, const abi::Tr
     c.previous_ice = ice_state(spec.previous_ice);
     c.garbage = record.object;
     if (new_keys && spec.suite != abi::CryptoSuite::none) {
-        c.keys = std::make_unique<table::TransportKeys>();
+        c.keys = {table::make_in<table::SealKey>(slabs_->seal_keys), table::make_in<table::OpenKey>(slabs_->open_keys)};
         const auto suite = static_cast<srtp::Suite>(spec.suite);
-        c.keys->rx.init(suite, {spec.rx_key.key, spec.rx_key.salt}, *engine_);
-        c.keys->tx.init(suite, {spec.tx_key.key, spec.tx_key.salt}, *engine_);
+        c.keys.rx->init(suite, {spec.rx_key.key, spec.rx_key.salt}, *engine_);
+        c.keys.tx->init(suite, {spec.tx_key.key, spec.tx_key.salt}, *engine_);
     }
     srtp::secure_zero(&c.transport_spec.rx_key, sizeof c.transport_spec.rx_key);
     srtp::secure_zero(&c.transport_spec.tx_key, sizeof c.transport_spec.tx_key);
-    if (record.wants_twcc) c.twcc = std::make_unique<media::TwccRecorder>();
 }
 
 Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std::uint64_t token) {
@@ -188,7 +189,7 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
     TransportRecord& record = transports_[id];
     record.spec = spec;
     record.programmed = spec.path;
-    record.object = with_slot(new table::Transport, transport_slots_, *slot);
+    record.object = with_slot(table::make_in<table::Transport>(slabs_->transports), transport_slots_, *slot, slabs_);
     record.object->id = spec.id;
     record.object->slot = *slot;
     abi::TransportSlot& counters = segment_.transport(*slot);
@@ -234,14 +235,14 @@ Registry::Result Registry::upsert_source(const abi::SourceSpec& spec, std::uint6
         send(record.worker, std::move(c));
         return {};
     }
-    if (transport.sources.size() >= table::Transport::max_sources) return {Status::capacity, id};
+    if (transport.sources.size() >= table::Publishing::max_sources) return {Status::capacity, id};
     const auto slot = source_slots_->take();
     if (!slot) return {Status::capacity, id};
     SourceRecord& record = sources_[id];
     record.spec = spec;
     record.worker = transport.spec.worker;
-    auto* source = new table::Source;
-    record.object = with_slot(source, source_slots_, *slot);
+    record.object = with_slot(std::make_unique<table::Source>(), source_slots_, *slot);
+    table::Source* source = record.object.get();
     source->id = spec.id;
     source->slot = *slot;
     source->transport = transport.object.get();
@@ -251,8 +252,9 @@ Registry::Result Registry::upsert_source(const abi::SourceSpec& spec, std::uint6
     counters.rx_index.store(spec.rx_index, std::memory_order_relaxed);
     counters.rtx_rx_index.store(spec.rtx_rx_index, std::memory_order_relaxed);
     source->counters = &counters;
-    transport.sources.insert(id);
     auto c = command(Op::install_source, token);
+    if (transport.sources.empty()) c->publishing = std::make_unique<table::Publishing>();
+    transport.sources.insert(id);
     c->source = source;
     c->transport = transport.object.get();
     c->source_spec = spec;
@@ -346,8 +348,8 @@ Registry::Result Registry::upsert_leg(const abi::LegSpec& spec, std::uint64_t to
     LegRecord& record = legs_[id];
     record.spec = spec;
     record.worker = transport->second.spec.worker;
-    auto* leg = new table::Leg;
-    record.object = with_slot(leg, leg_slots_, *slot);
+    record.object = with_slot(table::make_in<table::Leg>(slabs_->legs), leg_slots_, *slot, slabs_);
+    table::Leg* leg = record.object.get();
     leg->id = spec.id;
     leg->slot = *slot;
     leg->rtx_index = spec.rtx_start_index;

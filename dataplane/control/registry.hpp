@@ -21,6 +21,7 @@
 #include "dataplane/abi/messages.hpp"
 #include "dataplane/control/slot_pool.hpp"
 #include "dataplane/control/worker_link.hpp"
+#include "dataplane/table/slab.hpp"
 #include "dataplane/telemetry/segment.hpp"
 
 namespace sluice::control {
@@ -127,7 +128,16 @@ private:
     void path_changed(Id transport, const abi::FlowAddress& path) const;
     void fill_transport(worker::Command& c, TransportRecord& record, const abi::TransportSpec& spec, bool new_keys);
 
+    // Kept alive by what lies in them.
+    struct Slabs {
+        table::Slab seal_keys{sizeof(table::SealKey)};
+        table::Slab open_keys{sizeof(table::OpenKey)};
+        table::Slab transports{sizeof(table::Transport)};
+        table::Slab legs{sizeof(table::Leg)};
+    };
+
     RegistryLimits limits_;
+    std::shared_ptr<Slabs> slabs_ = std::make_shared<Slabs>();
     std::vector<WorkerLink*> workers_;
     const telemetry::Segment& segment_;
     std::unique_ptr<srtp::Engine> engine_;  // main's own, to expand keys

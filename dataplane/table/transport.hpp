@@ -11,6 +11,8 @@
 #include "dataplane/media/twcc_recorder.hpp"
 #include "dataplane/srtp/srtp.hpp"
 #include "dataplane/table/next_hop.hpp"
+#include "dataplane/table/rtcp_windows.hpp"
+#include "dataplane/table/slab.hpp"
 #include "dataplane/wire/udp_template.hpp"
 
 namespace sluice::table {
@@ -41,24 +43,51 @@ struct alignas(64) TransportHot {
 };
 static_assert(sizeof(TransportHot) == 128);
 
-// Made by main, swapped in by the worker, wiped by main.
+// Made by main, swapped in by the worker, wiped by main. What seals a viewer's media lies in a slab, by itself.
+struct SealKey : srtp::TxKey {
+    SealKey() = default;
+    ~SealKey() { wipe(); }
+};
+struct OpenKey : srtp::RxKey {
+    OpenKey() = default;
+    ~OpenKey() { wipe(); }
+};
 struct TransportKeys {
-    srtp::TxKey tx;
-    srtp::RxKey rx;
-    TransportKeys() = default;
-    ~TransportKeys() {
-        tx.wipe();
-        rx.wipe();
+    SlabPtr<SealKey> tx;
+    SlabPtr<OpenKey> rx;
+};
+
+// What only a peer that publishes has. Made by main with its first source, owned by the worker from then on.
+struct Publishing {
+    static constexpr std::size_t max_sources = 16;
+    static constexpr std::size_t max_bindings = 32;
+
+    struct Binding {
+        std::uint32_t ssrc;
+        bool rtx;
+        Source* source;
+    };
+    std::array<Binding, max_bindings> bindings{};
+    std::uint8_t binding_count = 0;
+    std::array<Source*, max_sources> sources{};
+    std::uint8_t source_count = 0;
+    std::int64_t next_report_ns = 0;            // RR
+    std::unique_ptr<media::TwccRecorder> twcc;  // only with a source that wants it
+
+    [[nodiscard]] Binding* bound(std::uint32_t ssrc) noexcept {
+        for (std::uint8_t i = 0; i < binding_count; ++i) {
+            if (bindings[i].ssrc == ssrc) return &bindings[i];
+        }
+        return nullptr;
     }
 };
 
 struct alignas(64) Transport {
     static constexpr std::size_t max_flows = 4;
-    static constexpr std::size_t max_sources = 16;
-    static constexpr std::size_t max_bindings = 32;
 
     TransportHot hot;
-    std::unique_ptr<TransportKeys> keys;
+    TransportKeys keys;                      // none before the handshake is done
+    std::unique_ptr<Publishing> publishing;  // nullptr: a viewer
 
     abi::TransportId id{};
     std::uint32_t slot = 0;
@@ -81,47 +110,17 @@ struct alignas(64) Transport {
     bool path_unreported = false;  // main was behind when `path` changed
 
     std::uint32_t srtcp_index = 0;
-    // Per sender SSRC, as RFC 3711 section 3.2.3 has one context per SSRC: libsrtp, and so every browser, counts each by
-    // itself.
-    struct RtcpWindow {
-        std::uint32_t ssrc = 0;
-        srtp::ReplayWindow<128> window;
-    };
-    std::array<RtcpWindow, max_bindings> rtcp_windows{};
-    std::uint8_t rtcp_window_count = 0;
-    std::int64_t next_report_ns = 0;  // RR and transport-cc towards a publisher
-    std::int64_t next_sr_ns = 0;      // SRs towards a viewer
+    RtcpWindows rtcp_windows;
+    std::int64_t next_sr_ns = 0;  // SRs towards a viewer
     std::uint32_t sender_ssrc = 1;
     std::array<char, 16> cname{};
     std::uint8_t cname_length = 0;
 
     abi::ExtensionIds rx_extensions{};
-    std::unique_ptr<media::TwccRecorder> twcc;  // only for transports with a source that wants it
-    struct Binding {
-        std::uint32_t ssrc;
-        bool rtx;
-        Source* source;
-    };
-    std::array<Binding, max_bindings> bindings{};
-    std::uint8_t binding_count = 0;
-    std::array<Source*, max_sources> sources{};
-    std::uint8_t source_count = 0;
     Leg* first_leg = nullptr;  // list through Leg::next_of_transport
 
-    // The window of this sender; nullptr when that many SSRCs of one peer are more than we follow.
-    [[nodiscard]] srtp::ReplayWindow<128>* rtcp_window(std::uint32_t ssrc) noexcept {
-        for (std::uint8_t i = 0; i < rtcp_window_count; ++i) {
-            if (rtcp_windows[i].ssrc == ssrc) return &rtcp_windows[i].window;
-        }
-        if (rtcp_window_count == rtcp_windows.size()) return nullptr;
-        rtcp_windows[rtcp_window_count] = {ssrc, {}};
-        return &rtcp_windows[rtcp_window_count++].window;
-    }
-    [[nodiscard]] Binding* bound(std::uint32_t ssrc) noexcept {
-        for (std::uint8_t i = 0; i < binding_count; ++i) {
-            if (bindings[i].ssrc == ssrc) return &bindings[i];
-        }
-        return nullptr;
+    [[nodiscard]] Publishing::Binding* bound(std::uint32_t ssrc) const noexcept {
+        return publishing == nullptr ? nullptr : publishing->bound(ssrc);
     }
 };
 

@@ -35,6 +35,8 @@ enum class Op : std::uint8_t {
 };
 
 struct Command {
+    // Keeps alive what the worker lets go of; dropped when main frees the command, after all that follows here.
+    std::shared_ptr<const void> garbage;
     Op op{};
     std::uint64_t token = 0;  // main's transaction
     table::Transport* transport = nullptr;
@@ -47,8 +49,10 @@ struct Command {
     abi::TransportSpec transport_spec;
     table::IceState ice;
     table::IceState previous_ice;
-    std::unique_ptr<table::TransportKeys> keys;
-    std::unique_ptr<media::TwccRecorder> twcc;
+    table::TransportKeys keys;
+    // install_source: for a transport that has none yet. Comes back if it had.
+    std::unique_ptr<table::Publishing> publishing;
+    std::unique_ptr<media::TwccRecorder> twcc;  // install_source, update_source
     // update_source, update_leg
     abi::SourceSpec source_spec;
     abi::LegSpec leg_spec;
@@ -61,8 +65,6 @@ struct Command {
     IpAddress destination;
     table::NextHopIndex next_hop = table::no_next_hop;
     table::NextHop next_hop_entry;
-    // Keeps alive what the worker lets go of; dropped when main frees the command.
-    std::shared_ptr<const void> garbage;
 };
 
 }  // namespace sluice::worker

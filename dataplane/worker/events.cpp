@@ -31,8 +31,11 @@ void Worker::report_again() noexcept {
     events_owed_ = false;
     for (table::Transport* t : transports_) {
         if (t->path_unreported) report_path(*t);
-        for (std::uint8_t i = 0; i < t->source_count; ++i) {
-            if (t->sources[i]->bound_unreported) report_bound(*t->sources[i]);
+    }
+    for (const table::Transport* t : publishers_) {
+        const table::Publishing& p = *t->publishing;
+        for (std::uint8_t i = 0; i < p.source_count; ++i) {
+            if (p.sources[i]->bound_unreported) report_bound(*p.sources[i]);
         }
     }
 }

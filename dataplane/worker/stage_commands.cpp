@@ -108,16 +108,15 @@ void Worker::update_transport(Command& c) noexcept {
     t.sender_ssrc = spec.sender_ssrc;
     t.cname = spec.cname;
     t.cname_length = static_cast<std::uint8_t>(strnlen(spec.cname.data(), spec.cname.size()));
-    if (c.keys != nullptr) {
+    if (c.keys.tx != nullptr) {
         std::swap(t.keys, c.keys);
         t.suite = static_cast<srtp::Suite>(spec.suite);
-        t.hot.tx = &t.keys->tx;
+        t.hot.tx = t.keys.tx.get();
         t.hot.rtp_overhead = static_cast<std::uint8_t>(srtp::rtp_overhead(t.suite));
-        t.rtcp_window_count = 0;
+        t.rtcp_windows.clear(rtcp_window_pool_);
         if (spec.srtcp_start > t.srtcp_index) t.srtcp_index = spec.srtcp_start;
         trace(t.id, abi::TraceKind::keys_installed, 0, {static_cast<std::uint32_t>(spec.suite)});
     }
-    if (c.twcc != nullptr && t.twcc == nullptr) std::swap(t.twcc, c.twcc);
     // Only a path that the control plane newly asks for: what a worker learned since is younger than a repetition.
     if (!spec.path.empty() && (spec.path != t.programmed_path || !t.hot.has_path)) {
         t.programmed_path = spec.path;
@@ -132,6 +131,8 @@ void Worker::remove_transport(table::Transport& t) noexcept {
     for (std::uint8_t i = 0; i < t.flow_count; ++i) table_.remove_flow(table::key_of(t.flows[i]), &t);
     if (t.ice.ufrag != 0) table_.remove_ufrag(t.ice.ufrag, &t);
     if (t.previous_ice.ufrag != 0) table_.remove_ufrag(t.previous_ice.ufrag, &t);
+    t.rtcp_windows.clear(rtcp_window_pool_);
+    if (t.publishing != nullptr) std::erase(publishers_, &t);
     table::Transport* last = transports_.back();
     transports_[t.position] = last;
     last->position = t.position;
@@ -143,7 +144,11 @@ void Worker::install_source(Command& c) noexcept {
     table::Transport& t = *c.transport;
     sources_[s.slot] = &s;
     s.view = views_[s.slot];
-    t.sources[t.source_count++] = &s;  // main has checked the bound
+    if (t.publishing == nullptr) {
+        std::swap(t.publishing, c.publishing);
+        publishers_.push_back(&t);
+    }
+    t.publishing->sources[t.publishing->source_count++] = &s;  // main has checked the bound
     update_source(c);
     s.counters->id.store(static_cast<std::uint64_t>(s.id), std::memory_order_release);
 }
@@ -163,36 +168,39 @@ void Worker::update_source(Command& c) noexcept {
     if (s.rtx_window.empty() && s.spec.rtx_rx_index > s.rtx_rx_index_hint) s.rtx_rx_index_hint = s.spec.rtx_rx_index;
     s.counters->ssrc = s.spec.ssrc;
     s.counters->rtx_ssrc = s.spec.rtx_ssrc;
-    if (c.twcc != nullptr && t.twcc == nullptr) std::swap(t.twcc, c.twcc);
+    if (c.twcc != nullptr && t.publishing->twcc == nullptr) std::swap(t.publishing->twcc, c.twcc);
 }
 
 void Worker::bind(table::Transport& t, table::Source& s, std::uint32_t ssrc, bool rtx) noexcept {
     if (ssrc == 0) return;
-    for (std::uint8_t i = 0; i < t.binding_count; ++i) {
-        auto& b = t.bindings[i];
+    table::Publishing& p = *t.publishing;
+    for (std::uint8_t i = 0; i < p.binding_count; ++i) {
+        auto& b = p.bindings[i];
         if (b.source == &s && b.rtx == rtx) {
             b.ssrc = ssrc;
             return;
         }
     }
-    if (t.binding_count < table::Transport::max_bindings) t.bindings[t.binding_count++] = {ssrc, rtx, &s};
+    if (p.binding_count < table::Publishing::max_bindings) p.bindings[p.binding_count++] = {ssrc, rtx, &s};
 }
 
 void Worker::unbind(table::Transport& t, const table::Source& s) noexcept {
+    table::Publishing& p = *t.publishing;
     std::uint8_t kept = 0;
-    for (std::uint8_t i = 0; i < t.binding_count; ++i) {
-        if (t.bindings[i].source != &s) t.bindings[kept++] = t.bindings[i];
+    for (std::uint8_t i = 0; i < p.binding_count; ++i) {
+        if (p.bindings[i].source != &s) p.bindings[kept++] = p.bindings[i];
     }
-    t.binding_count = kept;
+    p.binding_count = kept;
 }
 
 void Worker::remove_source(table::Source& s) noexcept {
     table::Transport& t = *s.transport;
     s.counters->id.store(0, std::memory_order_release);
     unbind(t, s);
-    for (std::uint8_t i = 0; i < t.source_count; ++i) {
-        if (t.sources[i] != &s) continue;
-        t.sources[i] = t.sources[--t.source_count];
+    table::Publishing& p = *t.publishing;
+    for (std::uint8_t i = 0; i < p.source_count; ++i) {
+        if (p.sources[i] != &s) continue;
+        p.sources[i] = p.sources[--p.source_count];
         break;
     }
     sources_[s.slot] = nullptr;

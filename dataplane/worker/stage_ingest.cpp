@@ -31,13 +31,14 @@ constexpr int roc_tries = 3;
 
 // Which source an unknown SSRC belongs to: by rid or repaired rid, then by mid, then by payload type. The packet's
 // header is not authenticated yet; the binding is made only after it opens.
-table::Transport::Binding* Worker::bind_ssrc(table::Transport& t, const wire::RtpView& rtp) noexcept {
-    if (t.binding_count == table::Transport::max_bindings) return nullptr;
+table::Publishing::Binding* Worker::bind_ssrc(table::Transport& t, const wire::RtpView& rtp) noexcept {
+    if (t.publishing == nullptr || t.publishing->binding_count == table::Publishing::max_bindings) return nullptr;
+    table::Publishing& p = *t.publishing;
     const auto mid = text_extension(rtp, t.rx_extensions[slot(Extension::mid)]);
     const auto rid = text_extension(rtp, t.rx_extensions[slot(Extension::rid)]);
     const auto repaired = text_extension(rtp, t.rx_extensions[slot(Extension::repaired_rid)]);
-    for (std::uint8_t i = 0; i < t.source_count; ++i) {
-        table::Source& s = *t.sources[i];
+    for (std::uint8_t i = 0; i < p.source_count; ++i) {
+        table::Source& s = *p.sources[i];
         const bool media = s.payload_index(rtp.payload_type()) < abi::max_payloads;
         const bool rtx = !media && s.rtx_payload_index(rtp.payload_type()) < abi::max_payloads;
         if (!media && !rtx) continue;
@@ -48,7 +49,7 @@ table::Transport::Binding* Worker::bind_ssrc(table::Transport& t, const wire::Rt
             if (!named || *named != text_of(s.spec.rid, s.spec.rid_length)) continue;
         }
         // Not counted in binding_count until the packet opened.
-        table::Transport::Binding& b = t.bindings[t.binding_count];
+        table::Publishing::Binding& b = p.bindings[p.binding_count];
         b = {rtp.ssrc(), rtx, &s};
         return &b;
     }
@@ -60,7 +61,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     timer.packets = 1;
     table::Transport* t = table_.by_flow(datagram.key);
     if (t == nullptr) return drop(DropReason::rtp_unknown_flow);
-    if (t->keys == nullptr) return drop(DropReason::rtp_no_keys);
+    if (t->keys.rx == nullptr) return drop(DropReason::rtp_no_keys);
     const auto rtp = wire::RtpView::parse(datagram.bytes, wire::RtpView::Padding::keep);
     if (!rtp) return drop(DropReason::rtp_malformed);
     auto* binding = t->bound(rtp->ssrc());
@@ -83,7 +84,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     std::expected<std::size_t, srtp::OpenError> opened = std::unexpected(srtp::OpenError::too_short);
     if (datagram.bytes.size() <= table::media_packet_room) {
         for (int roc = 0; roc < (known_roc ? 1 : roc_tries); ++roc) {
-            opened = engine_->opener().open_rtp(t->keys->rx, datagram.bytes, rtp->header_size(),
+            opened = engine_->opener().open_rtp(*t->keys.rx, datagram.bytes, rtp->header_size(),
                                                 index + (static_cast<std::uint64_t>(roc) << 16), packet->data);
             if (opened || opened.error() != srtp::OpenError::auth_failed) {
                 index += static_cast<std::uint64_t>(roc) << 16;
@@ -106,7 +107,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         trace(t->id, abi::TraceKind::source_started, static_cast<std::uint64_t>(s.id),
               {rtp->ssrc(), rtp->payload_type(), rtp->sequence(), rtx});
     if (fresh) {
-        ++t->binding_count;
+        ++t->publishing->binding_count;
         (rtx ? s.spec.rtx_ssrc : s.spec.ssrc) = rtp->ssrc();
         s.counters->ssrc = s.spec.ssrc;
         s.counters->rtx_ssrc = s.spec.rtx_ssrc;
@@ -115,10 +116,10 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     }
     (rtx ? s.counters->rtx_rx_index : s.counters->rx_index).store(window.highest(), std::memory_order_relaxed);
     // Transport-wide numbers run over all streams of the transport (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-    if (t->twcc != nullptr) {
+    if (t->publishing->twcc != nullptr) {
         if (const std::uint8_t id = t->rx_extensions[slot(Extension::transport_cc)]; id != 0) {
             const auto value = rtp->find_extension(id);
-            if (value && value->size() >= 2) t->twcc->on_packet(load<be16>(value->data()).value(), now_ns_);
+            if (value && value->size() >= 2) t->publishing->twcc->on_packet(load<be16>(value->data()).value(), now_ns_);
         }
     }
     packet->index = static_cast<std::int64_t>(index);

@@ -24,9 +24,9 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
     timer.packets = 1;
     table::Transport* t = table_.by_flow(datagram.key);
     if (t == nullptr) return drop(DropReason::rtp_unknown_flow);
-    if (t->keys == nullptr) return drop(DropReason::rtp_no_keys);
+    if (t->keys.rx == nullptr) return drop(DropReason::rtp_no_keys);
     if (datagram.bytes.size() > rtcp_plain_.size()) return drop(DropReason::rtcp_malformed);
-    const auto opened = engine_->opener().open_rtcp(t->keys->rx, datagram.bytes, rtcp_plain_.data());
+    const auto opened = engine_->opener().open_rtcp(*t->keys.rx, datagram.bytes, rtcp_plain_.data());
     if (!opened) {
         ++t->hot.counters->auth_failures;
         return drop(opened.error() == srtp::OpenError::too_short ? DropReason::rtcp_malformed : DropReason::srtcp_auth);
@@ -34,7 +34,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
     // The sender's SSRC stands in the clear in front of every SRTCP packet. A window is opened only for a packet that
     // authenticated.
     const std::uint32_t sender = opened->len >= 8 ? load<be32>(rtcp_plain_.data() + 4).value() : 0;
-    auto* window = t->rtcp_window(sender);
+    auto* window = t->rtcp_windows.of(sender, rtcp_window_pool_);
     if (window == nullptr || !window->check(opened->index)) {
         ++t->hot.counters->replays;
         return drop(DropReason::srtcp_replay);

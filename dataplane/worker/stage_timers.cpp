@@ -18,9 +18,9 @@ constexpr std::uint32_t ticks_per_round = 20;  // 5 ms ticks: every transport ea
 
 // Feedback about a whole transport names one of its SSRCs, and must name one that is known: libwebrtc takes no notice of
 // feedback for an SSRC that it does not send. Layers that have never sent anything are still at 0.
-std::uint32_t any_ssrc(const table::Transport& t) noexcept {
-    for (std::uint8_t i = 0; i < t.source_count; ++i) {
-        if (t.sources[i]->spec.ssrc != 0) return t.sources[i]->spec.ssrc;
+std::uint32_t any_ssrc(const table::Publishing& p) noexcept {
+    for (std::uint8_t i = 0; i < p.source_count; ++i) {
+        if (p.sources[i]->spec.ssrc != 0) return p.sources[i]->spec.ssrc;
     }
     return 0;
 }
@@ -35,9 +35,7 @@ void Worker::stage_timers() noexcept {
     shed_history();
     if (count == 0) return;
     StageTimer timer(*this, Stage::timers);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        if (transports_[i]->source_count != 0) publisher_timers(*transports_[i]);
-    }
+    for (table::Transport* publisher : publishers_) publisher_timers(*publisher, *publisher->publishing);
     const std::uint32_t turn = (count + ticks_per_round - 1) / ticks_per_round;
     for (std::uint32_t i = 0; i < turn; ++i) {
         if (timer_cursor_ >= count) timer_cursor_ = 0;
@@ -60,18 +58,18 @@ void Worker::shed_history() noexcept {
     }
 }
 
-void Worker::publisher_timers(table::Transport& t) noexcept {
+void Worker::publisher_timers(table::Transport& t, table::Publishing& p) noexcept {
     if (t.hot.tx == nullptr || !t.hot.has_path) return;
     std::array<std::uint8_t, 1100> buffer;
     wire::RtcpWriter out(buffer);
-    const bool report = now_ns_ >= t.next_report_ns;
+    const bool report = now_ns_ >= p.next_report_ns;
     const std::string_view cname{t.cname.data(), t.cname_length};
     if (report) {
-        t.next_report_ns = now_ns_ + report_interval_ns;
+        p.next_report_ns = now_ns_ + report_interval_ns;
         std::array<wire::ReportBlock, 31> blocks;
         std::size_t count = 0;
-        for (std::uint8_t i = 0; i < t.source_count && count < blocks.size(); ++i) {
-            table::Source& s = *t.sources[i];
+        for (std::uint8_t i = 0; i < p.source_count && count < blocks.size(); ++i) {
+            table::Source& s = *p.sources[i];
             if (!s.stats.active() || s.spec.ssrc == 0) continue;
             blocks[count++] = s.stats.report(s.spec.ssrc, now_ns_);
             const wire::ReportBlock& block = blocks[count - 1];
@@ -84,8 +82,8 @@ void Worker::publisher_timers(table::Transport& t) noexcept {
             (void)out.sdes_cname(t.sender_ssrc, cname);
         }
     }
-    for (std::uint8_t i = 0; i < t.source_count; ++i) {
-        table::Source& s = *t.sources[i];
+    for (std::uint8_t i = 0; i < p.source_count; ++i) {
+        table::Source& s = *p.sources[i];
         if (s.spec.ssrc == 0) continue;
         if (s.spec.flags & abi::source_nack) {
             std::array<std::uint16_t, 64> missing;
@@ -112,12 +110,12 @@ void Worker::publisher_timers(table::Transport& t) noexcept {
     if (out.size() != 0) send_rtcp(t, out.finish());
 
     std::array<wire::TwccArrival, media::TwccRecorder::ring_size> arrivals;
-    while (t.twcc != nullptr && t.twcc->due(now_ns_)) {
-        const auto batch = t.twcc->pending(arrivals);
-        const wire::TwccFeedbackWriter writer{t.sender_ssrc, any_ssrc(t), batch.feedback_count};
+    while (p.twcc != nullptr && p.twcc->due(now_ns_)) {
+        const auto batch = p.twcc->pending(arrivals);
+        const wire::TwccFeedbackWriter writer{t.sender_ssrc, any_ssrc(p), batch.feedback_count};
         const auto written = writer.write(buffer, batch.base_seq, batch.arrivals);
         if (!written) break;
-        t.twcc->reported(written->arrivals, now_ns_);
+        p.twcc->reported(written->arrivals, now_ns_);
         send_rtcp(t, {buffer.data(), written->bytes});
     }
 }

@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 #include <time.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -40,10 +41,12 @@ Worker::Worker(WorkerConfig config)
       fragment_prefixes_(config_.budgets.fragments.prefix, std::random_device{}()),
       port_(static_cast<std::uint16_t>(config_.first_udp_port + config_.id)),
       identity_{config_.mac, config_.addresses},
+      rtcp_window_pool_(std::max<std::size_t>(table::RtcpWindows::max_blocks, config_.max_transports / 4)),
       sources_(config_.max_sources),
       views_(config_.max_sources),
       due_(config_.max_sources) {
     transports_.reserve(config_.max_transports);
+    publishers_.reserve(config_.max_transports);
     udp_checksum_offload_ = config_.port->offloads_udp_checksum();
     if (udp_checksum_offload_) {
         tx_flags4_ |= RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4;

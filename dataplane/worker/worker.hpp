@@ -183,7 +183,7 @@ private:
     void stage_rtp(const Datagram& datagram) noexcept;
     void ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const Datagram& datagram) noexcept;
     void publish(table::Source& s, table::MediaPacket* packet) noexcept;
-    [[nodiscard]] table::Transport::Binding* bind_ssrc(table::Transport& t, const wire::RtpView& rtp) noexcept;
+    [[nodiscard]] table::Publishing::Binding* bind_ssrc(table::Transport& t, const wire::RtpView& rtp) noexcept;
     bool find_primary(const table::Source& s, table::MediaPacket& packet) noexcept;
     void describe(table::Source& s, table::MediaPacket& packet) noexcept;
     // stage_rtcp.cpp
@@ -237,7 +237,7 @@ private:
     // stage_timers.cpp
     void stage_timers() noexcept;
     void shed_history() noexcept;
-    void publisher_timers(table::Transport& t) noexcept;
+    void publisher_timers(table::Transport& t, table::Publishing& p) noexcept;
     void viewer_timers(table::Transport& t) noexcept;
     // egress.cpp
     void send_mbuf(table::Transport& t, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
@@ -328,8 +328,10 @@ private:
     wire::HostIdentity identity_;
 
     std::vector<table::Transport*> transports_;  // reserved once
-    std::vector<table::Source*> sources_;        // by slot
-    std::vector<table::SourceView*> views_;      // by slot
+    std::vector<table::Transport*> publishers_;  // reserved once
+    table::RtcpWindowPool rtcp_window_pool_;
+    std::vector<table::Source*> sources_;    // by slot
+    std::vector<table::SourceView*> views_;  // by slot
     DueQueue due_;
     table::Leg* catching_ = nullptr;  // whose turn it is, in a ring through Leg::catch_next
     std::int64_t next_catch_up_ns_ = 0;
