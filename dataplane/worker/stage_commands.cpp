@@ -46,8 +46,9 @@ void Worker::apply(Command& c) noexcept {
             table::Leg& leg = *c.leg;
             leg.hot.rewriter.start(c.leg_spec.start_index, c.leg_spec.start_timestamp);
             leg.hot.transport = c.transport;
-            leg.next_of_transport = c.transport->first_leg;
-            c.transport->first_leg = &leg;
+            table::Leg*& place =
+                c.transport->last_leg == nullptr ? c.transport->first_leg : c.transport->last_leg->next_of_transport;
+            place = c.transport->last_leg = &leg;
             apply_leg_spec(leg, c.leg_spec);
             attach(leg, c);
             leg.hot.counters->id.store(static_cast<std::uint64_t>(leg.id), std::memory_order_release);
@@ -64,12 +65,12 @@ void Worker::apply(Command& c) noexcept {
         case Op::remove_leg: {
             table::Leg& leg = *c.leg;
             detach(leg);
-            for (table::Leg** at = &leg.hot.transport->first_leg; *at != nullptr; at = &(*at)->next_of_transport) {
-                if (*at == &leg) {
-                    *at = leg.next_of_transport;
-                    break;
-                }
-            }
+            table::Transport& t = *leg.hot.transport;
+            table::Leg* before = nullptr;
+            for (table::Leg* at = t.first_leg; at != &leg; at = at->next_of_transport) before = at;
+            (before == nullptr ? t.first_leg : before->next_of_transport) = leg.next_of_transport;
+            if (t.last_leg == &leg) t.last_leg = before;
+            t.last_asked = nullptr;
             leg.hot.counters->id.store(0, std::memory_order_release);
             --counters_->legs;
             return;

@@ -8,13 +8,18 @@
 
 namespace sluice::worker {
 
-table::Leg* Worker::leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx) noexcept {
-    for (table::Leg* leg = t.first_leg; leg != nullptr; leg = leg->next_of_transport) {
-        if (leg->hot.ssrc == ssrc) return leg;
-        if (leg->rtx_ssrc == ssrc && ssrc != 0) {
-            if (rtx != nullptr) *rtx = true;
+// Report blocks of a viewer with hundreds of legs name them in the order in which they were made (libwebrtc goes round its
+// streams), so the search goes on behind the leg that was found last.
+table::Leg* Worker::leg_of(table::Transport& t, std::uint32_t ssrc) noexcept {
+    if (ssrc == 0) return nullptr;
+    table::Leg* const from = t.last_asked != nullptr ? t.last_asked : t.first_leg;
+    for (table::Leg* leg = from; leg != nullptr;) {
+        if (leg->hot.ssrc == ssrc || leg->rtx_ssrc == ssrc) {
+            t.last_asked = leg->next_of_transport;
             return leg;
         }
+        leg = leg->next_of_transport != nullptr ? leg->next_of_transport : t.first_leg;
+        if (leg == from) break;
     }
     return nullptr;
 }
@@ -75,7 +80,9 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                 break;
             case wire::RtcpType::transport_feedback:
                 if (packet->count == wire::rtpfb_nack) {
-                    table::Leg* leg = leg_of(*t, wire::feedback_media_ssrc(*packet));
+                    const std::uint32_t ssrc = wire::feedback_media_ssrc(*packet);
+                    table::Leg* leg = leg_of(*t, ssrc);
+                    if (leg != nullptr && leg->hot.ssrc != ssrc) leg = nullptr;  // lost RTX is not sent again
                     clean &= wire::for_each_nack(*packet, [&](std::uint16_t sequence) {
                                  if (leg != nullptr) resend(*leg, sequence);
                              }).has_value();

@@ -13,7 +13,7 @@ namespace {
 // Adaptive polling: spin this long without work, then sleep this long at a time.
 constexpr std::uint64_t spin_ns = 20'000;
 constexpr long sleep_ns = 200'000;
-constexpr std::int64_t tick_ns = 5'000'000;
+constexpr std::int64_t tick_ns = 1'000'000;
 
 std::string pool_name(std::uint16_t id) {
     return "history" + std::to_string(id);

@@ -190,7 +190,7 @@ private:
     void stage_rtcp(const Datagram& datagram) noexcept;
     void report_round_trip(table::Transport& t, table::Leg& leg, const wire::ReportBlock& block) noexcept;
     void sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_t ntp, std::uint32_t rtp_ts) noexcept;
-    [[nodiscard]] table::Leg* leg_of(table::Transport& t, std::uint32_t ssrc, bool* rtx = nullptr) noexcept;
+    [[nodiscard]] static table::Leg* leg_of(table::Transport& t, std::uint32_t ssrc) noexcept;
     // stage_fanout.cpp
     bool stage_fanout() noexcept;
     [[nodiscard]] bool fan_out(table::SourceView& view, std::uint32_t& budget) noexcept;
@@ -323,6 +323,7 @@ private:
     std::int64_t next_announcement_ns_ = 0;
     std::uint8_t announcements_ = 0;
     std::uint32_t timer_cursor_ = 0;
+    std::uint32_t publisher_cursor_ = 0;
     std::uint32_t shed_cursor_ = 0;
     std::uint16_t port_ = 0;  // the UDP port of this worker
     wire::HostIdentity identity_;
