@@ -13,7 +13,7 @@ enum class Mode : std::uint8_t { development, production };
 enum class Suite : std::uint8_t { aead_aes_128_gcm, aes_cm_128_hmac_sha1_80 };
 enum class Poll : std::uint8_t { adaptive, busy };
 enum class Hugepages : std::uint8_t { automatic, on, off };
-enum class Sealer : std::uint8_t { ipsec_mb, libsrtp };
+enum class Sealer : std::uint8_t { automatic, avx512, ipsec_mb, libsrtp };
 enum class PortType : std::uint8_t { tap, af_xdp, pci, memif, ring, null, vdev };
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
 enum class LogFormat : std::uint8_t { text, json };
@@ -93,7 +93,7 @@ struct Dataplane {
     Poll poll = Poll::adaptive;
     Hugepages hugepages = Hugepages::automatic;
     std::uint32_t memory_mb = 0;  // 0: what the limits need
-    Sealer sealer = Sealer::ipsec_mb;
+    Sealer sealer = Sealer::automatic;
     DataplaneLimits limits;
     Port port;
     bool operator==(const Dataplane&) const = default;

@@ -44,7 +44,7 @@ constexpr std::string_view modes[] = {"development", "production"};
 constexpr std::string_view suites[] = {"AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"};
 constexpr std::string_view polls[] = {"adaptive", "busy"};
 constexpr std::string_view hugepage_uses[] = {"auto", "on", "off"};
-constexpr std::string_view sealers[] = {"ipsec_mb", "libsrtp"};
+constexpr std::string_view sealers[] = {"auto", "avx512", "ipsec_mb", "libsrtp"};
 constexpr std::string_view port_types[] = {"tap", "af_xdp", "pci", "memif", "ring", "null", "vdev"};
 constexpr std::string_view levels[] = {"trace", "debug", "info", "warn", "error"};
 constexpr std::string_view formats[] = {"text", "json"};
@@ -148,8 +148,9 @@ const auto& rows() {
                                          "auto uses them where there are enough; on insists; off costs speed."),
         integer<dataplane, &D::memory_mb>("dataplane.memory_mb", 0, 1'048'576, cold,
                                           "Memory of the data plane in MB; 0 is what the limits need."),
-        choice<dataplane, &D::sealer>("dataplane.sealer", sealers, cold,
-                                      "The SRTP implementation; libsrtp is slow and there as the reference."),
+        choice<dataplane, &D::sealer>(
+            "dataplane.sealer", sealers, cold,
+            "The SRTP implementation; auto is the fastest that this CPU runs, libsrtp is slow and there as the reference."),
         integer<dataplane, dp_limits, &DataplaneLimits::transports>(
             "dataplane.limits.transports", 1, 1'000'000, cold,
             "Peer connections in all workers together; memory is taken for them at start."),

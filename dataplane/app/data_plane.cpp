@@ -19,8 +19,18 @@
 namespace sluice::app {
 namespace {
 
-srtp::Backend backend_of(config::Sealer sealer) {
-    return sealer == config::Sealer::libsrtp ? srtp::Backend::libsrtp : srtp::Backend::ipsec_mb;
+// The backend to seal with, or why there is none.
+std::expected<srtp::Backend, std::string> backend_of(config::Sealer sealer) {
+    srtp::Backend chosen = srtp::Backend::ipsec_mb;
+    switch (sealer) {
+        case config::Sealer::automatic: chosen = srtp::best_backend(); break;
+        case config::Sealer::avx512: chosen = srtp::Backend::avx512; break;
+        case config::Sealer::ipsec_mb: chosen = srtp::Backend::ipsec_mb; break;
+        case config::Sealer::libsrtp: chosen = srtp::Backend::libsrtp; break;
+    }
+    const std::string reason = srtp::why_not(chosen);
+    if (reason.empty()) return chosen;
+    return std::unexpected(fmt::format("dataplane.sealer: {} cannot be used: {}", srtp::to_string(chosen), reason));
 }
 
 std::optional<IpAddress> address_of(const std::string& cidr) {
@@ -68,6 +78,8 @@ std::expected<std::unique_ptr<DataPlane>, std::string> DataPlane::create(const c
 std::expected<void, std::string> DataPlane::build(const config::Config& config, Options options) {
     const config::Dataplane& d = config.dataplane;
     const MemoryPlan plan = plan_memory(d);
+    const auto sealer = backend_of(d.sealer);
+    if (!sealer) return std::unexpected(sealer.error());
     clock_ = TscClock::calibrate(50'000'000);
     auto segment = telemetry::Segment::create({d.workers, 1, d.limits.transports, d.limits.sources, d.limits.legs});
     if (!segment) return std::unexpected("state segment: " + segment.error());
@@ -78,7 +90,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     wake_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     segment_.header().tsc_hz = clock_.hz();
     std::snprintf(segment_.header().sealer, sizeof segment_.header().sealer, "%s",
-                  std::string(srtp::to_string(backend_of(d.sealer))).c_str());
+                  std::string(srtp::to_string(*sealer)).c_str());
 
     const int socket = static_cast<int>(rte_socket_id());
     if (auto started = start_port(config, plan, options); !started) return started;
@@ -123,7 +135,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.max_transports = d.limits.transports;
         c.max_sources = d.limits.sources;
         c.history_packets = plan.history_per_worker;
-        c.sealer = backend_of(d.sealer);
+        c.sealer = *sealer;
         c.clock = clock_;
         c.port = options.ports[i];
         c.tx_pool = tx_pool;
@@ -146,7 +158,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     registry_ =
         std::make_unique<control::Registry>(control::RegistryLimits{d.limits.transports, d.limits.sources, d.limits.legs,
                                                                     plan.blob_budget, options.allow_plaintext},
-                                            links, segment_, backend_of(d.sealer));
+                                            links, segment_, *sealer);
     control::ServerInfo info;
     if (ip4) info.port.ip4 = ip4->bytes;
     if (ip6) info.port.ip6 = ip6->bytes;

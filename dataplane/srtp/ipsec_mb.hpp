@@ -34,11 +34,6 @@ static_assert(sizeof(gcm_key_data) == sizeof(KeyState::GcmState));
     return static_cast<const gcm_key_data*>(static_cast<const void*>(&key.rtp.gcm));
 }
 
-// A key that another backend made holds no expanded secrets: sealing with it would mean a key of zeroes.
-[[nodiscard]] inline Suite usable_suite(const KeyState& key) noexcept {
-    return key.session == nullptr ? key.suite : Suite::none;
-}
-
 [[nodiscard]] inline const std::uint8_t* pad_bytes(const std::array<std::uint32_t, 5>& pad) noexcept {
     return static_cast<const std::uint8_t*>(static_cast<const void*>(pad.data()));
 }

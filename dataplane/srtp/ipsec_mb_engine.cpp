@@ -23,6 +23,19 @@ std::unique_ptr<IpsecMbEngine> IpsecMbEngine::make() {
     return std::unique_ptr<IpsecMbEngine>(new IpsecMbEngine(std::move(manager)));
 }
 
+void expand_common(KeyState& state, Suite suite, const SessionKeys& keys) noexcept {
+    state.rtp_salt = keys.rtp.salt;
+    state.rtcp_salt = keys.rtcp.salt;
+    state.rtcp_key = keys.rtcp.key;
+    if (suite == Suite::aes_cm_128_hmac_sha1_80) {
+        const Aes128 cipher(keys.rtp.key);
+        std::memcpy(state.rtp.cm.rtp_round_keys.data(), cipher.schedule(), state.rtp.cm.rtp_round_keys.size());
+        state.rtp.cm.rtp_pads = pads_of(keys.rtp.auth);
+        state.rtp.cm.rtcp_pads = pads_of(keys.rtcp.auth);
+    }
+    state.suite = suite;
+}
+
 void IpsecMbEngine::load(KeyState& state, Suite suite, const MasterKey& master) {
     if (suite == Suite::none || suite == Suite::plaintext) {
         state.suite = suite;
@@ -32,18 +45,11 @@ void IpsecMbEngine::load(KeyState& state, Suite suite, const MasterKey& master) 
 }
 
 void IpsecMbEngine::expand(KeyState& state, Suite suite, const SessionKeys& keys) noexcept {
-    state.rtp_salt = keys.rtp.salt;
-    state.rtcp_salt = keys.rtcp.salt;
-    state.rtcp_key = keys.rtcp.key;
+    expand_common(state, suite, keys);
+    state.maker = Backend::ipsec_mb;
     if (suite == Suite::aead_aes_128_gcm) {
         manager_->gcm128_pre(keys.rtp.key.data(), static_cast<gcm_key_data*>(static_cast<void*>(&state.rtp.gcm)));
-    } else {
-        const Aes128 cipher(keys.rtp.key);
-        std::memcpy(state.rtp.cm.rtp_round_keys.data(), cipher.schedule(), state.rtp.cm.rtp_round_keys.size());
-        state.rtp.cm.rtp_pads = pads_of(keys.rtp.auth);
-        state.rtp.cm.rtcp_pads = pads_of(keys.rtcp.auth);
     }
-    state.suite = suite;
 }
 
 }  // namespace sluice::srtp

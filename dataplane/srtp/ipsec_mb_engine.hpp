@@ -12,6 +12,9 @@
 
 namespace sluice::srtp {
 
+// What a key holds besides its cipher state for GCM: salts, SRTCP key, all of CM-SHA1. Backend::avx512 keeps these alike.
+void expand_common(KeyState& state, Suite suite, const SessionKeys& keys) noexcept;
+
 // Thread: owning worker only.
 class IpsecMbEngine final : public Engine {
 public:

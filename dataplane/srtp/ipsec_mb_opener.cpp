@@ -28,7 +28,7 @@ IpsecMbOpener::~IpsecMbOpener() {
 
 std::expected<std::size_t, OpenError> IpsecMbOpener::open_rtp(const RxKey& key, ByteView packet, std::size_t header_len,
                                                               std::uint64_t index, std::uint8_t* dst) {
-    if (usable_suite(key) == Suite::none) return std::unexpected(OpenError::no_key);
+    if (key.suite_for(maker_) == Suite::none) return std::unexpected(OpenError::no_key);
     if (header_len < rtp_fixed_header || packet.size() < header_len + rtp_overhead(key.suite)) {
         return std::unexpected(OpenError::too_short);
     }
@@ -65,7 +65,7 @@ std::expected<std::size_t, OpenError> IpsecMbOpener::open_rtp(const RxKey& key, 
 }
 
 std::expected<RtcpOpened, OpenError> IpsecMbOpener::open_rtcp(const RxKey& key, ByteView packet, std::uint8_t* dst) {
-    if (usable_suite(key) == Suite::none) return std::unexpected(OpenError::no_key);
+    if (key.suite_for(maker_) == Suite::none) return std::unexpected(OpenError::no_key);
     if (packet.size() < rtcp_clear_header + rtcp_overhead(key.suite)) return std::unexpected(OpenError::too_short);
     if (key.suite == Suite::plaintext) {
         plaintext_index_ = (plaintext_index_ + 1) & max_rtcp_index;

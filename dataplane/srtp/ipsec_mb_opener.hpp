@@ -10,7 +10,9 @@ namespace sluice::srtp {
 
 class IpsecMbOpener final : public SrtpOpener {
 public:
-    explicit IpsecMbOpener(IMB_MGR& manager) noexcept : manager_(manager) {}
+    // `maker` as for IpsecMbSealer.
+    explicit IpsecMbOpener(IMB_MGR& manager, Backend maker = Backend::ipsec_mb) noexcept
+        : manager_(manager), maker_(maker) {}
     ~IpsecMbOpener() override;
 
     std::expected<std::size_t, OpenError> open_rtp(const RxKey& key, ByteView packet, std::size_t header_len,
@@ -22,6 +24,7 @@ private:
     bool open_rtcp_cm(const RxKey& key, ByteView packet, std::uint32_t word, std::uint8_t* dst) noexcept;
 
     IMB_MGR& manager_;
+    Backend maker_;
     gcm_context_data gcm_context_{};
     std::uint32_t plaintext_index_ = 0;
 };

@@ -34,7 +34,7 @@ void finish_with_one_hash(const SealJob& job) noexcept {
 
 }  // namespace
 
-IpsecMbSealer::IpsecMbSealer(IMB_MGR& manager) noexcept : manager_(manager) {
+IpsecMbSealer::IpsecMbSealer(IMB_MGR& manager, Backend maker) noexcept : manager_(manager), maker_(maker) {
     for (std::size_t lane = 0; lane < max_lanes; ++lane) {
         prepare_cm_job(cipher_jobs_[lane]);
         hash_jobs_[lane].hash_alg = IMB_AUTH_HMAC_SHA_1;
@@ -52,7 +52,7 @@ void IpsecMbSealer::seal_rtp(std::span<SealJob> jobs) {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         if (i + prefetch_distance < jobs.size()) prefetch_key(jobs[i + prefetch_distance].key);
         SealJob& job = jobs[i];
-        switch (job.key == nullptr ? Suite::none : usable_suite(*job.key)) {
+        switch (job.key == nullptr ? Suite::none : job.key->suite_for(maker_)) {
             case Suite::aead_aes_128_gcm: seal_gcm(job); break;
             case Suite::aes_cm_128_hmac_sha1_80: take_lane(job); break;
             case Suite::plaintext: plaintext::seal_rtp(job); break;
@@ -122,7 +122,7 @@ std::size_t IpsecMbSealer::seal_rtcp(const TxKey& key, std::uint8_t* packet, std
     std::uint8_t* end = packet + len;
     const std::size_t body_len = len - rtcp_clear_header;
 
-    switch (usable_suite(key)) {
+    switch (key.suite_for(maker_)) {
         case Suite::aead_aes_128_gcm: {
             // RFC 7714 9.2: the clear header and the E|index word are authenticated, the rest enciphered.
             std::array<std::uint8_t, rtcp_clear_header + srtcp_word_bytes> aad;

@@ -17,7 +17,8 @@ namespace sluice::srtp {
 
 class IpsecMbSealer final : public SrtpSealer {
 public:
-    explicit IpsecMbSealer(IMB_MGR& manager) noexcept;
+    // `maker`: whose keys it takes. Those of Backend::avx512 for CM-SHA1 and SRTCP only, where layouts agree.
+    explicit IpsecMbSealer(IMB_MGR& manager, Backend maker = Backend::ipsec_mb) noexcept;
     ~IpsecMbSealer() override;
 
     void seal_rtp(std::span<SealJob> jobs) override;
@@ -34,6 +35,7 @@ private:
     void run_lanes() noexcept;
 
     IMB_MGR& manager_;
+    Backend maker_;
     std::size_t ciphers_ = 0;  // may be fewer than lanes_: an empty payload has nothing to encipher
     std::size_t lanes_ = 0;
     std::array<const SealJob*, max_lanes> lane_jobs_{};

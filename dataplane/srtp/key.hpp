@@ -3,10 +3,10 @@
 //
 // Theory of operation. The caller owns the memory (slabs in fan-out order); nothing here is on the
 // heap, except with Backend::libsrtp. init() derives the session keys (RFC 3711 4.3) and expands
-// what RTP needs: AES round keys and 48 GHASH powers for GCM, or round keys and the two hashed HMAC
+// what RTP needs: AES round keys and GHASH powers for GCM, or round keys and the two hashed HMAC
 // pads for CM-SHA1. SRTCP is rare, so its cipher key stays compact and is expanded per packet.
-// The first 64-byte line is common to all suites, then GCM reads about 16 lines for a 1200-byte
-// packet and CM-SHA1 four.
+// The first 64-byte line is common to all suites. Of what follows, a 1200-byte packet reads, with
+// Backend::avx512, ten lines in ascending order for GCM (audio: six), with ipsec-mb about 16; CM-SHA1 four.
 //
 // Thread: init() and wipe() by the one thread that owns the memory at the time; immutable for sealing
 // and opening in between. With Backend::libsrtp the key hides a libsrtp session, which is *not*
@@ -14,14 +14,18 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "dataplane/srtp/avx512/gcm.hpp"
 #include "dataplane/srtp/suite.hpp"
 
 namespace sluice::srtp {
 
 class Engine;
+
+enum class Backend : std::uint8_t { ipsec_mb, libsrtp, avx512 };
 
 // State that a backend keeps outside the key; freed by wipe().
 struct BackendSession {
@@ -36,6 +40,7 @@ struct alignas(64) KeyState {
     std::array<std::uint8_t, 16> rtcp_key{};
     BackendSession* session = nullptr;
     Suite suite = Suite::none;
+    Backend maker{};  // whose layout `rtp` has
 
     // Chaining values of SHA-1 after the ipad and opad blocks, as host-order words.
     struct HmacPads {
@@ -54,6 +59,7 @@ struct alignas(64) KeyState {
     union Expanded {
         Expanded() noexcept : cm{} {}
         GcmState gcm;
+        avx512::Gcm128Key gcm128;
         CmState cm;
     };
     alignas(64) Expanded rtp;
@@ -61,6 +67,12 @@ struct alignas(64) KeyState {
     KeyState() noexcept = default;
     KeyState(const KeyState&) = delete;
     KeyState& operator=(const KeyState&) = delete;
+
+    // What `backend` may do with this key: another one's holds no secrets in a form that it knows, and
+    // sealing with it would mean a key of arbitrary bytes.
+    [[nodiscard]] Suite suite_for(Backend backend) const noexcept {
+        return maker == backend || suite == Suite::plaintext ? suite : Suite::none;
+    }
 
     // Frees the backend's session and zeroes all bytes; the key is then as constructed.
     void wipe() noexcept;
@@ -76,6 +88,9 @@ struct alignas(64) RxKey : KeyState {
 };
 
 static_assert(sizeof(TxKey) == 1088 && sizeof(RxKey) == 1088 && alignof(TxKey) == 64);
+// The common line, and what a packet of 1200 bytes reads of the key behind it.
+static_assert(offsetof(TxKey, rtp) == 64);
+static_assert(64 + sizeof(avx512::Gcm128Key) <= 13 * 64 && 64 + sizeof(KeyState::CmState) == 5 * 64);
 static_assert(std::is_trivially_destructible_v<TxKey> && std::is_trivially_destructible_v<RxKey>);
 
 }  // namespace sluice::srtp

@@ -17,11 +17,6 @@ LibsrtpSession* session_of(const KeyState& key) noexcept {
     return static_cast<LibsrtpSession*>(key.session);
 }
 
-// A key that another backend made has no session.
-Suite usable_suite(const KeyState& key) noexcept {
-    return key.session != nullptr || key.suite == Suite::plaintext ? key.suite : Suite::none;
-}
-
 OpenError open_error(srtp_err_status_t status) noexcept {
     switch (status) {
         case srtp_err_status_auth_fail: return OpenError::auth_failed;
@@ -38,7 +33,7 @@ public:
     }
 
     std::size_t seal_rtcp(const TxKey& key, std::uint8_t* packet, std::size_t len, std::uint32_t) override {
-        if (usable_suite(key) == Suite::none || len < rtcp_clear_header) return 0;
+        if (key.suite_for(Backend::libsrtp) == Suite::none || len < rtcp_clear_header) return 0;
         if (key.suite == Suite::plaintext) return len;
         LibsrtpSession& session = *session_of(key);
         const std::uint32_t ssrc = load_be32(packet + rtcp_ssrc_offset);
@@ -55,7 +50,7 @@ public:
 private:
     static void seal(SealJob& job) {
         job.out_len = 0;
-        const Suite suite = job.key == nullptr ? Suite::none : usable_suite(*job.key);
+        const Suite suite = job.key == nullptr ? Suite::none : job.key->suite_for(Backend::libsrtp);
         if (suite == Suite::none) return;
         if (suite == Suite::plaintext) return plaintext::seal_rtp(job);
         LibsrtpSession& session = *session_of(*job.key);
@@ -73,7 +68,7 @@ class LibsrtpOpener final : public SrtpOpener {
 public:
     std::expected<std::size_t, OpenError> open_rtp(const RxKey& key, ByteView packet, std::size_t header_len,
                                                    std::uint64_t index, std::uint8_t* dst) override {
-        if (usable_suite(key) == Suite::none) return std::unexpected(OpenError::no_key);
+        if (key.suite_for(Backend::libsrtp) == Suite::none) return std::unexpected(OpenError::no_key);
         if (header_len < rtp_fixed_header || packet.size() < header_len + rtp_overhead(key.suite)) {
             return std::unexpected(OpenError::too_short);
         }
@@ -88,7 +83,7 @@ public:
     }
 
     std::expected<RtcpOpened, OpenError> open_rtcp(const RxKey& key, ByteView packet, std::uint8_t* dst) override {
-        if (usable_suite(key) == Suite::none) return std::unexpected(OpenError::no_key);
+        if (key.suite_for(Backend::libsrtp) == Suite::none) return std::unexpected(OpenError::no_key);
         if (packet.size() < rtcp_clear_header + rtcp_overhead(key.suite)) return std::unexpected(OpenError::too_short);
         if (key.suite == Suite::plaintext) {
             plaintext_index_ = (plaintext_index_ + 1) & max_rtcp_index;
@@ -137,6 +132,7 @@ private:
             auto session = LibsrtpSession::make(suite, master);
             if (!session) return;
             state.session = session.release();
+            state.maker = Backend::libsrtp;
         }
         state.suite = suite;
     }

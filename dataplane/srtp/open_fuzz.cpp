@@ -8,7 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace sluice::srtp;
-    static const std::unique_ptr<Engine> engine = make_engine(Backend::ipsec_mb);
+    static const std::unique_ptr<Engine> engine = make_engine(best_backend());
     static RxKey* const keys = [] {
         static RxKey made[2];
         const MasterKey master{.key = {1, 2, 3}, .salt = {4, 5, 6}};

@@ -41,6 +41,14 @@ private:
     std::mt19937_64 engine_;
 };
 
+// Ours against the oracle; those that do not run here are skipped by name.
+inline constexpr Backend own_backends[] = {Backend::ipsec_mb, Backend::avx512};
+inline constexpr Backend all_backends[] = {Backend::ipsec_mb, Backend::avx512, Backend::libsrtp};
+
+#define SLUICE_SKIP_UNLESS_IT_RUNS(backend)                                                           \
+    if (const std::string reason = why_not(backend); (backend) == Backend::avx512 && !reason.empty()) \
+    GTEST_SKIP() << "avx512: " << reason
+
 inline constexpr Suite real_suites[] = {Suite::aead_aes_128_gcm, Suite::aes_cm_128_hmac_sha1_80};
 
 // "00 1f..." to bytes; blanks are ignored.
