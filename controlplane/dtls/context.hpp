@@ -23,7 +23,7 @@ struct ContextOptions {
     std::vector<SrtpProfile> profiles{SrtpProfile::aead_aes_128_gcm, SrtpProfile::aes128_cm_sha1_80};
 };
 
-// Threads: create() anywhere; then every endpoint made from it belongs to the same thread.
+// Threads: create() anywhere; endpoints may be made from it, and live, on several threads at once.
 class Context {
 public:
     [[nodiscard]] static std::expected<Context, Error> create(Certificate certificate, ContextOptions options = {});

@@ -64,5 +64,8 @@ void Endpoint::on_data(std::function<void(ByteView)> callback) {
 void Endpoint::close() {
     engine_->close();
 }
+std::optional<Remnant> Endpoint::release() {
+    return engine_->release();
+}
 
 }  // namespace sluice::dtls

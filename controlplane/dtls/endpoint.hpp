@@ -5,7 +5,8 @@
 // what take_output() has, and arms a timer for next_timeout(); at its end it calls handle_timeout() and
 // takes outputs again. E.g. a server: receive(ClientHello) -> output: one flight -> receive(the client's
 // flight) -> output: the last flight, state() is connected, keys() is set. The last flight is kept, and
-// sent again when the peer repeats its own: go on feeding datagrams after connected.
+// sent again when the peer repeats its own: go on feeding datagrams after connected, or release() the endpoint and keep
+// that flight.
 //
 // A handshake fails on a fingerprint that does not match, on no common SRTP profile, on an alert or a
 // protocol violation of the peer, and after 12 retransmissions without an answer (about 14 s). Datagrams that are not
@@ -29,6 +30,7 @@
 
 #include "controlplane/dtls/context.hpp"
 #include "controlplane/dtls/fingerprint.hpp"
+#include "controlplane/dtls/remnant.hpp"
 #include "dataplane/base/bytes.hpp"
 
 namespace sluice::dtls {
@@ -93,6 +95,9 @@ public:
     void on_data(std::function<void(ByteView)> callback);
 
     void close();  // sends close_notify when connected; the state is closed
+    // Frees the library's state of a connected endpoint, for good: the state is closed, and what can still be done is done
+    // by what is returned. Take the outputs first: the last flight is among them. Nothing when not connected.
+    [[nodiscard]] std::optional<Remnant> release();
 
 private:
     std::unique_ptr<Engine> engine_;

@@ -35,6 +35,7 @@ public:
     virtual std::size_t max_payload() const = 0;
     virtual void on_data(std::function<void(ByteView)> callback) = 0;
     virtual void close() = 0;
+    virtual std::optional<Remnant> release() = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Engine> make_openssl_engine(const std::shared_ptr<void>& keep_alive, BIO_METHOD* bio_method,

@@ -26,6 +26,7 @@ struct Session {
     std::string error;
     std::string our_keys;  // in the order of the exporter
     std::string transcript;
+    bool closed = false;  // we understood that the client left
 };
 
 std::string hex(ByteView bytes) {
@@ -54,7 +55,8 @@ void write_pem(const Certificate& certificate, const std::string& file) {
     std::fclose(out);
 }
 
-Session serve_s_client(const std::string& profile, int key_material) {
+// With a `cipher` the client offers only that one, and our side is released as soon as it is connected.
+Session serve_s_client(const std::string& profile, int key_material, const std::string& cipher = {}) {
     Session run;
     Directory const directory;
     std::string const pem = (directory.path / "client.pem").string();
@@ -75,8 +77,8 @@ Session serve_s_client(const std::string& profile, int key_material) {
     EXPECT_EQ(pipe(input), 0);
     std::string const command =
         "exec openssl s_client -dtls1_2 -connect 127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + " -use_srtp " +
-        profile + " -cert " + pem + " -key " + pem + " -keymatexport EXTRACTOR-dtls_srtp -keymatexportlen " +
-        std::to_string(key_material) + " >" + transcript + " 2>&1";
+        profile + (cipher.empty() ? "" : " -cipher " + cipher) + " -cert " + pem + " -key " + pem +
+        " -keymatexport EXTRACTOR-dtls_srtp -keymatexportlen " + std::to_string(key_material) + " >" + transcript + " 2>&1";
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input[0], 0);
@@ -92,6 +94,7 @@ Session serve_s_client(const std::string& profile, int key_material) {
 
     Context context = test::make_context();
     Endpoint server(context, Role::server, {parse_fingerprint("sha-256 " + client.fingerprint_sha256()).value()});
+    std::optional<Remnant> remnant;
     auto read_once = [&](int wait_ms) {
         pollfd ready{.fd = socket_fd, .events = POLLIN, .revents = 0};
         if (poll(&ready, 1, wait_ms) <= 0) return false;
@@ -101,7 +104,12 @@ Session serve_s_client(const std::string& profile, int key_material) {
         ssize_t const size =
             recvfrom(socket_fd, datagram.data(), datagram.size(), 0, reinterpret_cast<sockaddr*>(&from), &from_length);
         if (size < 0) return false;
-        server.receive(ByteView(datagram).first(static_cast<std::size_t>(size)));
+        const ByteView received = ByteView(datagram).first(static_cast<std::size_t>(size));
+        if (remnant) {
+            run.closed |= remnant->read(received) == Remnant::Says::closed;
+            return true;
+        }
+        server.receive(received);
         for (const test::Datagram& d : test::drain(server))
             sendto(socket_fd, d.data(), d.size(), 0, reinterpret_cast<sockaddr*>(&from), from_length);
         return true;
@@ -115,9 +123,10 @@ Session serve_s_client(const std::string& profile, int key_material) {
         run.our_keys = hex(keys->remote_key) + hex(keys->local_key) + hex(ByteView(keys->remote_salt).first(salt)) +
                        hex(ByteView(keys->local_salt).first(salt));
     }
+    if (!cipher.empty()) remnant = server.release();
     close(input[1]);
     // Its close_notify, for which it needs our last flight first.
-    while (server.state() == State::connected && read_once(5'000)) {
+    while ((remnant ? !run.closed : server.state() == State::connected) && read_once(5'000)) {
     }
     EXPECT_EQ(server.state(), State::closed);
     int status = 0;
@@ -136,6 +145,15 @@ TEST(Interop, ExportsTheKeysThatOpensslsClientExports) {
         EXPECT_NE(run.transcript.find("Keying material: " + run.our_keys), std::string::npos) << run.transcript;
         EXPECT_NE(run.transcript.find("SRTP Extension negotiated, profile=" + std::string(profile)), std::string::npos);
         EXPECT_NE(run.transcript.find("X25519"), std::string::npos);
+    }
+}
+
+TEST(Interop, AClientsCloseIsReadWithoutTheLibrarysStateUnderEverySuite) {
+    for (const char* cipher :
+         {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305"}) {
+        Session const run = serve_s_client("SRTP_AEAD_AES_128_GCM", 56, cipher);
+        EXPECT_NE(run.transcript.find(cipher), std::string::npos) << run.transcript;
+        EXPECT_TRUE(run.closed) << cipher;
     }
 }
 

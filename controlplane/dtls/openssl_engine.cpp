@@ -122,6 +122,30 @@ public:
         state_ = State::closed;
     }
 
+    std::optional<Remnant> release() override {
+        if (state_ != State::connected) return std::nullopt;
+        Remnant::Secret secret;
+        secret.server = role_ == Role::server;
+        switch (SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl_.get()))) {
+            case NID_aes_128_gcm: secret.suite = Remnant::Suite::aes_128_gcm_sha256; break;
+            case NID_aes_256_gcm: secret.suite = Remnant::Suite::aes_256_gcm_sha384; break;
+            case NID_chacha20_poly1305: secret.suite = Remnant::Suite::chacha20_poly1305_sha256; break;
+            default: break;
+        }
+        SSL_SESSION_get_master_key(SSL_get_session(ssl_.get()), secret.master.data(), secret.master.size());
+        SSL_get_client_random(ssl_.get(), secret.client_random.data(), secret.client_random.size());
+        SSL_get_server_random(ssl_.get(), secret.server_random.data(), secret.server_random.size());
+        outputs_.clear();
+        ERR_clear_error();
+        SSL_shutdown(ssl_.get());
+        ERR_clear_error();
+        std::vector<std::uint8_t> farewell;
+        (void)take_output(farewell);
+        ssl_.reset();
+        state_ = State::closed;
+        return Remnant(secret, std::move(farewell));
+    }
+
     bool accept_certificate(X509* certificate) {
         if (check_fingerprint(certificate, expected_) == FingerprintCheck::match) return true;
         std::uint8_t digest[EVP_MAX_MD_SIZE];
@@ -223,7 +247,7 @@ private:
     Role role_;
     Fingerprints expected_;
     DatagramPort port_;
-    SslPtr ssl_;  // null only when failed; destroyed before the port that it points to
+    SslPtr ssl_;  // null only when failed or released; destroyed before the port that it points to
     State state_ = State::connecting;
     std::deque<std::vector<std::uint8_t>> outputs_;
     std::optional<SrtpKeys> keys_;
