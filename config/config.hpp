@@ -41,6 +41,7 @@ struct Http {
 struct Dtls {
     std::uint16_t mtu = 1200;
     std::uint32_t certificate_days = 365;
+    std::uint16_t threads = 0;  // 0: cores minus one
     bool operator==(const Dtls&) const = default;
 };
 

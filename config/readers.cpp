@@ -23,6 +23,7 @@ constexpr KeyReaders table[] = {
     {"rtc.prefer_suite", control},
     {"rtc.dtls.mtu", control},
     {"rtc.dtls.certificate_days", control},
+    {"rtc.dtls.threads", control},
     {"keys", control},
     {"dataplane.control_socket", control | data},
     {"dataplane.workers", data},

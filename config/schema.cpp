@@ -120,6 +120,9 @@ const auto& rows() {
             "rtc.dtls.certificate_days", 1, 3650, warm,
             "Lifetime of the DTLS certificate, which is generated and kept across restarts; new sessions get another when "
             "nine tenths of it are over."),
+        integer<&C::rtc, &Rtc::dtls, &Dtls::threads>(
+            "rtc.dtls.threads", 0, 8, cold,
+            "Threads of the control plane that handshakes run on; 0 is a core less than there are, at most 8."),
 
         Row{"keys",
             Type::keys,

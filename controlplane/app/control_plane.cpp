@@ -1,5 +1,6 @@
 #include "controlplane/app/control_plane.hpp"
 
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "config/load.hpp"
@@ -52,9 +53,11 @@ dpclient::ClientHandlers client_handlers(room::Engine& engine, const ControlPlan
     return h;
 }
 
-room::EngineEnvironment environment(dpclient::Program& program, dpclient::Client& client) {
+room::EngineEnvironment environment(dpclient::Program& program, dpclient::Client& client,
+                                    session::HandshakePool& handshakes) {
     return {.program = program,
             .client = client,
+            .handshakes = handshakes,
             .random = [](std::span<std::uint8_t> out) { core::random_bytes(out); },
             .now_ns = [] { return core::monotonic_ns(); },
             .unix_ms = [] { return core::unix_ns() / 1'000'000; }};
@@ -66,7 +69,13 @@ ControlPlane::ControlPlane(boost::asio::io_context& io, config::Config config, C
     : config_(std::move(config)),
       options_(std::move(options)),
       client_(io, program_, with_old_segment(client_options(config_)), client_handlers(engine_, options_)),
-      engine_(environment(program_, client_), engine_options(config_)),
+      handshakes_(handshake_threads(config_),
+                  [this, &io] {
+                      boost::asio::post(io, [this, alive = std::weak_ptr(alive_)] {
+                          if (!alive.expired()) engine_.on_handshakes();
+                      });
+                  }),
+      engine_(environment(program_, client_, handshakes_), engine_options(config_)),
       server_(io, server_options(config_, options_.listening_fd)),
       admin_(io, admin_router_),
       flights_(io),

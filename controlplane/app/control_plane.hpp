@@ -68,6 +68,8 @@ private:
     room::AuthorizeOptions auth_;
     dpclient::Program program_;
     dpclient::Client client_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();  // for what the handshakes' threads have posted
+    session::HandshakePool handshakes_;
     room::Engine engine_;
     http::Router router_;
     http::Router admin_router_;

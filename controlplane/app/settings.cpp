@@ -67,6 +67,10 @@ dpclient::ClientOptions client_options(const config::Config& config) {
     return options;
 }
 
+unsigned handshake_threads(const config::Config& config) {
+    return config.rtc.dtls.threads;
+}
+
 std::string admin_socket(const config::Config& config) {
     return (std::filesystem::path(config.dataplane.control_socket).parent_path() / "controlplane.sock").string();
 }

@@ -18,6 +18,7 @@ namespace sluice::app {
 [[nodiscard]] http::Options server_options(const config::Config& config, int listening_fd);
 [[nodiscard]] whip::Limits whip_limits(const config::Config& config);
 [[nodiscard]] dpclient::ClientOptions client_options(const config::Config& config);
+[[nodiscard]] unsigned handshake_threads(const config::Config& config);  // 0: as many as suit the machine
 [[nodiscard]] std::string admin_socket(const config::Config& config);
 
 struct LogSettings {

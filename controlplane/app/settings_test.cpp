@@ -63,6 +63,8 @@ const std::map<std::string, Applied, std::less<>> applied{
     {"rtc.dtls.certificate_days",
      {[](const Config& c) { return text(engine_options(c).certificate_days); },
       [](Config& c) { c.rtc.dtls.certificate_days = 9; }}},
+    {"rtc.dtls.threads",
+     {[](const Config& c) { return text(handshake_threads(c)); }, [](Config& c) { c.rtc.dtls.threads = 3; }}},
     {"keys",
      {[](const Config& c) { return authorize_options(c).keys.begin()->second; }, [](Config& c) { c.keys = {{"a", "b"}}; }}},
     {"dataplane.control_socket",

@@ -12,6 +12,12 @@ using session::PeerPhase;
 using session::PeerResult;
 using session::Session;
 
+namespace {
+
+constexpr std::int64_t timeouts_apart_ns = 250'000'000;
+
+}  // namespace
+
 Engine::Engine(EngineEnvironment environment, EngineOptions options)
     : environment_(std::move(environment)), options_(std::move(options)) {}
 
@@ -96,49 +102,62 @@ void Engine::apply(dpclient::ApplyCallback done) {
         });
 }
 
-// What a peer's input or timer led to.
+void Engine::inject(const Session& s, const std::vector<session::Output>& outputs) {
+    for (const session::Output& out : outputs) {
+        const ByteView datagram{out.datagram.data(), out.datagram.size()};
+        if (out.answers_check)
+            environment_.client.inject_answer(s.state.worker, s.state.id, out.flow, datagram);
+        else
+            environment_.client.inject(s.state.worker, s.state.id, out.flow, datagram);
+    }
+}
+
+// What a peer's input, its handshake or time led to.
 void Engine::handle(Session& s, PeerResult result) {
+    if (result.keys) return connected(s, std::move(result));
     const abi::TransportId id = s.state.id;
-    const std::uint16_t worker = s.state.worker;
-    const auto inject = [this, id, worker](const std::vector<PeerResult::Output>& outputs) {
-        for (const PeerResult::Output& out : outputs) {
-            const ByteView datagram{out.datagram.data(), out.datagram.size()};
-            if (out.answers_check)
-                environment_.client.inject_answer(worker, id, out.flow, datagram);
-            else
-                environment_.client.inject(worker, id, out.flow, datagram);
-        }
-    };
-    if (const auto* programmed = environment_.program.find(id);
-        programmed != nullptr && (result.path_changed || result.connected)) {
+    if (result.begin_handshake) environment_.handshakes.begin(id, s.peer.take_handshake());
+    if (const auto* programmed = environment_.program.find(id); programmed != nullptr && result.path_changed) {
         abi::TransportSpec spec = *programmed;
-        if (result.path_changed) {
-            spec.path = s.peer.path();
-            spec.flags |= abi::transport_validated;
-        }
-        if (result.connected) {
-            if (const auto keys = s.peer.keys()) session::set_keys(spec, *keys);
-            s.state.connected_unix_ms = unix_ms();
-            program_state(s);
-            pending_.erase(id);
-            ++counters_.sessions_connected;
-        }
+        spec.path = s.peer.path();
+        spec.flags |= abi::transport_validated;
         environment_.program.upsert(spec);
     }
-    if (result.connected) {
-        Room& room = room_for(s.state.room);
-        note(room, s.publishes() ? "publisher connected" : "viewer connected");
-        if (s.publishes())
-            bind(room);
-        else
-            bind_viewer(room, s);
-        // The peer sends media as soon as it has the last flight: the keys must be there before it.
-        apply([inject, outputs = std::move(result.outputs)](dpclient::ApplyResult) { inject(outputs); });
-        return;
-    }
-    inject(result.outputs);
+    inject(s, result.outputs);
     if (result.path_changed) apply();
     if (result.ended) end(id, result.reason);
+}
+
+void Engine::connected(Session& s, PeerResult result) {
+    const abi::TransportId id = s.state.id;
+    if (const auto* programmed = environment_.program.find(id)) {
+        abi::TransportSpec spec = *programmed;
+        session::set_keys(spec, *result.keys);
+        environment_.program.upsert(spec);
+    }
+    s.state.connected_unix_ms = unix_ms();
+    program_state(s);
+    pending_.erase(id);
+    ++counters_.sessions_connected;
+    Room& room = room_for(s.state.room);
+    note(room, s.publishes() ? "publisher connected" : "viewer connected");
+    if (s.publishes())
+        bind(room);
+    else
+        bind_viewer(room, s);
+    // The peer sends media as soon as it has the last flight: the keys must be there before it.
+    apply([this, id, outputs = std::move(result.outputs)](dpclient::ApplyResult) {
+        const auto found = sessions_.find(id);
+        if (found == sessions_.end()) return;
+        inject(*found->second, outputs);
+        found->second->peer.flight_left();
+    });
+}
+
+void Engine::on_handshakes() {
+    for (session::HandshakeResult& led : environment_.handshakes.take())
+        if (const auto found = sessions_.find(led.session); found != sessions_.end())
+            handle(*found->second, found->second->peer.handshake_led_to(std::move(led)));
 }
 
 void Engine::end(abi::TransportId id, const std::string& reason) {
@@ -146,12 +165,12 @@ void Engine::end(abi::TransportId id, const std::string& reason) {
     if (found == sessions_.end()) return;
     const std::unique_ptr<Session> s = std::move(found->second);
     sessions_.erase(found);
+    if (s->peer.handshaking()) environment_.handshakes.forget(id);
     by_resource_.erase(s->state.resource);
     pending_.erase(id);
     moved_ms_.erase(id);
     ++counters_.sessions_ended;
-    for (const PeerResult::Output& out : s->peer.close().outputs)
-        environment_.client.inject(s->state.worker, id, out.flow, ByteView{out.datagram.data(), out.datagram.size()});
+    inject(*s, s->peer.close().outputs);
 
     for (const session::MediaLine& line : s->state.lines) {
         if (line.leg != abi::LegId::none && environment_.program.find(line.leg) != nullptr)
@@ -186,7 +205,10 @@ void Engine::on_punt(const abi::PacketRecord& record, ByteView datagram) {
         return;
     }
     Session& s = *found->second;
-    if (record.punt_class == abi::PuntClass::dtls) return handle(s, s.peer.receive_dtls(datagram, record.flow));
+    if (record.punt_class == abi::PuntClass::dtls) {
+        if (s.peer.handshaking()) return environment_.handshakes.receive(s.state.id, datagram, record.flow);
+        return handle(s, s.peer.receive_dtls(datagram, record.flow));
+    }
     if (record.punt_class != abi::PuntClass::stun) return;
     ++counters_.checks;
     PeerResult result = s.peer.receive_stun(datagram, record.flow, environment_.now_ns());
@@ -215,11 +237,14 @@ void Engine::on_silent(const abi::EventTransportSilent& event) {
 
 void Engine::tick() {
     const std::int64_t now = environment_.now_ns();
+    events_.flush(now);
+    // Half a minute's patience needs no finer clock, and a crowd's list is long.
+    if (now < next_timeouts_ns_) return;
+    next_timeouts_ns_ = now + timeouts_apart_ns;
     const std::vector<abi::TransportId> pending(pending_.begin(), pending_.end());
     for (const abi::TransportId id : pending)
         if (const auto found = sessions_.find(id); found != sessions_.end())
             handle(*found->second, found->second->peer.tick(now));
-    events_.flush(now);
 }
 
 void Engine::tick_slow() {

@@ -32,6 +32,7 @@
 #include "controlplane/room/event_log.hpp"
 #include "controlplane/room/meters.hpp"
 #include "controlplane/room/room.hpp"
+#include "controlplane/session/handshake_pool.hpp"
 #include "controlplane/session/ids.hpp"
 #include "controlplane/session/session.hpp"
 #include "dataplane/base/endpoint.hpp"
@@ -54,6 +55,7 @@ struct EngineOptions {
 struct EngineEnvironment {
     dpclient::Program& program;
     dpclient::Client& client;
+    session::HandshakePool& handshakes;
     session::Random random;
     std::function<std::int64_t()> now_ns;  // monotonic
     std::function<std::int64_t()> unix_ms;
@@ -93,13 +95,15 @@ public:
     void on_connected(const abi::HelloReply& hello, dpclient::ResyncKind kind);
     void on_disconnected();
     void on_punt(const abi::PacketRecord& record, ByteView datagram);
+    // Handshakes got somewhere.
+    void on_handshakes();
     void on_path(const abi::EventPath& event);
     void on_source_bound(const abi::EventSourceBound& event);
     void on_silent(const abi::EventTransportSilent& event);
     void on_bye(const abi::EventBye& event);
     void on_observation(const abi::EventObservation& event);
 
-    // Time: flights and handshake ends, every 20 ms or so; cheap when nothing is due.
+    // Time: sessions that do not get connected and who waits for events, every 20 ms or so; cheap when nothing is due.
     void tick();
     // Layers and empty rooms, every 500 ms.
     void tick_slow();
@@ -125,7 +129,7 @@ public:
     [[nodiscard]] const dpclient::Program& program() const noexcept { return environment_.program; }
     [[nodiscard]] std::int64_t unix_ms() const { return environment_.unix_ms(); }
     [[nodiscard]] std::int64_t now_ns() const { return environment_.now_ns(); }
-    [[nodiscard]] std::string fingerprint() const;  // empty before the certificate is there
+    [[nodiscard]] const std::string& fingerprint() const;  // empty before the certificate is there
     // Empty: ready. Otherwise why not.
     [[nodiscard]] std::string not_ready() const;
     // The source of this publisher's line that viewers are given.
@@ -140,16 +144,18 @@ private:
     // What new handshakes are made with, and the blob that keeps it. A certificate that is replaced stays until no
     // handshake needs it any more.
     struct Identity {
-        dtls::Context context;
+        std::shared_ptr<dtls::Context> context;
         std::uint64_t blob = 0;
+        std::string fingerprint;
     };
 
     // engine_certificate.cpp
+    [[nodiscard]] static Identity identity(dtls::Context context, std::uint64_t blob);
     bool ensure_certificate();
     bool make_certificate();
     void renew_certificate();
     void adopt_certificates(const dpclient::Dump& dump);
-    [[nodiscard]] dtls::Context& identity_of(const session::SessionState& state);
+    [[nodiscard]] std::shared_ptr<dtls::Context> identity_of(const session::SessionState& state);
 
     // engine.cpp
     [[nodiscard]] session::Session* by_resource(std::string_view resource);
@@ -161,6 +167,8 @@ private:
     bool program_state(const session::Session& s);
     void program_keys(const session::Session& s);
     void handle(session::Session& s, session::PeerResult result);
+    void connected(session::Session& s, session::PeerResult result);
+    void inject(const session::Session& s, const std::vector<session::Output>& outputs);
     void end(abi::TransportId id, const std::string& reason);
     void apply(dpclient::ApplyCallback done = {});
 
@@ -193,6 +201,7 @@ private:
     Meters meters_;
     EngineCounters counters_;
     std::set<abi::TransportId> pending_;    // not connected yet
+    std::int64_t next_timeouts_ns_ = 0;     // when those of pending_ are looked at next
     std::vector<abi::SourceId> keyframes_;  // to ask for after the next apply()
     bool draining_ = false;
     EventLog events_;

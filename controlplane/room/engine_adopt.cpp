@@ -68,6 +68,7 @@ void Engine::adopt_session(const dpclient::Blob& blob, const dpclient::Dump& dum
     room_for(owned->state.room).join(id, owned->publishes());
     by_resource_.emplace(owned->state.resource, id);
     if (!owned->state.connected()) pending_.insert(id);
+    if (owned->peer.handshaking()) environment_.handshakes.begin(id, owned->peer.take_handshake());
     sessions_.emplace(id, std::move(owned));
     ++counters_.adopted;
 }

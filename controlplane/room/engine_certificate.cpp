@@ -26,12 +26,18 @@ bool older_than(const session::SessionState& state, const dtls::Certificate& cer
 
 }  // namespace
 
-std::string Engine::fingerprint() const {
-    return dtls_ ? dtls_->context.certificate().fingerprint_sha256() : std::string{};
+Engine::Identity Engine::identity(dtls::Context context, std::uint64_t blob) {
+    std::string fingerprint = context.certificate().fingerprint_sha256();
+    return {std::make_shared<dtls::Context>(std::move(context)), blob, std::move(fingerprint)};
+}
+
+const std::string& Engine::fingerprint() const {
+    static const std::string none;
+    return dtls_ ? dtls_->fingerprint : none;
 }
 
 bool Engine::ensure_certificate() {
-    if (!dtls_ || dtls_->context.certificate().due(unix_ms() / 1000, options_.certificate_days)) (void)make_certificate();
+    if (!dtls_ || dtls_->context->certificate().due(unix_ms() / 1000, options_.certificate_days)) (void)make_certificate();
     return dtls_.has_value();
 }
 
@@ -52,19 +58,19 @@ bool Engine::make_certificate() {
         return false;
     }
     if (previous_dtls_) environment_.program.remove_blob(previous_dtls_->blob);
-    previous_dtls_ = std::exchange(dtls_, Identity{std::move(*context), blob.id});
+    previous_dtls_ = std::exchange(dtls_, identity(std::move(*context), blob.id));
     environment_.program.upsert(std::move(blob));
     return true;
 }
 
 void Engine::renew_certificate() {
     if (!dtls_) return;
-    if (dtls_->context.certificate().due(unix_ms() / 1000, options_.certificate_days) && make_certificate())
+    if (dtls_->context->certificate().due(unix_ms() / 1000, options_.certificate_days) && make_certificate())
         core::log("engine").info("a new DTLS certificate for new sessions: {}", fingerprint());
     if (!previous_dtls_) return;
     const bool needed = std::ranges::any_of(pending_, [&](abi::TransportId id) {
         const Session* s = find(id);
-        return s != nullptr && older_than(s->state, dtls_->context.certificate());
+        return s != nullptr && older_than(s->state, dtls_->context->certificate());
     });
     if (needed) return;
     environment_.program.remove_blob(previous_dtls_->blob);
@@ -76,8 +82,8 @@ void Engine::set_options(EngineOptions options) {
     options_ = std::move(options);
     if (!dtls_ || !other_profiles) return;
     // Endpoints keep the context that they were made with.
-    if (auto context = dtls::Context::create(dtls_->context.certificate(), options_.dtls))
-        dtls_->context = std::move(*context);
+    if (auto context = dtls::Context::create(dtls_->context->certificate(), options_.dtls))
+        dtls_ = identity(std::move(*context), dtls_->blob);
     else
         core::log("engine").error("the SRTP suites stay as they were: {}", context.error().message);
 }
@@ -93,17 +99,17 @@ void Engine::adopt_certificates(const dpclient::Dump& dump) {
             continue;
         }
         if (auto context = dtls::Context::create(std::move(*certificate), options_.dtls))
-            found.push_back({std::move(*context), blob.id});
+            found.push_back(identity(std::move(*context), blob.id));
     }
-    std::ranges::sort(found, std::greater{}, [](const Identity& i) { return i.context.certificate().made_unix(); });
+    std::ranges::sort(found, std::greater{}, [](const Identity& i) { return i.context->certificate().made_unix(); });
     if (!found.empty()) dtls_ = std::move(found[0]);
     if (found.size() > 1) previous_dtls_ = std::move(found[1]);
     for (std::size_t i = 2; i < found.size(); ++i) environment_.program.remove_blob(found[i].blob);
 }
 
-dtls::Context& Engine::identity_of(const session::SessionState& state) {
+std::shared_ptr<dtls::Context> Engine::identity_of(const session::SessionState& state) {
     Identity& current = *dtls_;  // NOLINT(bugprone-unchecked-optional-access): on_adopt() goes no further without one
-    return previous_dtls_ && older_than(state, current.context.certificate()) ? previous_dtls_->context : current.context;
+    return previous_dtls_ && older_than(state, current.context->certificate()) ? previous_dtls_->context : current.context;
 }
 
 }  // namespace sluice::room

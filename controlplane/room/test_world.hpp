@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -37,7 +38,12 @@ inline const std::string receive = "chromium156-recvonly.sdp";
 
 // One life of the control plane. Its destructor is its kill -9: nothing is said to anybody.
 struct Life {
-    Life(boost::asio::io_context& io, const std::string& socket, EngineOptions options, std::int64_t& skew_ns) {
+    Life(boost::asio::io_context& io, const std::string& socket, EngineOptions options, std::int64_t& skew_ns)
+        : handshakes(1, [this, &io] {
+              boost::asio::post(io, [this, alive = std::weak_ptr(alive_)] {
+                  if (!alive.expired() && engine) engine->on_handshakes();
+              });
+          }) {
         dpclient::ClientOptions client_options;
         client_options.path = socket;
         client_options.retry = std::chrono::milliseconds(5);
@@ -53,6 +59,7 @@ struct Life {
         client.emplace(io, program, std::move(client_options), std::move(h));
         engine.emplace(EngineEnvironment{.program = program,
                                          .client = *client,
+                                         .handshakes = handshakes,
                                          .random = [](std::span<std::uint8_t> out) { core::random_bytes(out); },
                                          .now_ns = [&skew_ns] { return core::monotonic_ns() + skew_ns; },
                                          .unix_ms = [&skew_ns] { return (core::unix_ns() + skew_ns) / 1'000'000; }},
@@ -61,6 +68,8 @@ struct Life {
     }
     dpclient::Program program;
     std::optional<dpclient::Client> client;
+    std::shared_ptr<int> alive_ = std::make_shared<int>();
+    session::HandshakePool handshakes;
     std::optional<Engine> engine;
 };
 

@@ -21,24 +21,23 @@ dtls::Role dtls_role(const SessionState& state) {
 
 }  // namespace
 
-Peer::Peer(dtls::Context& context, const SessionState& state, const std::vector<Endpoint>& addresses, std::int64_t now_ns,
-           std::size_t dtls_mtu)
+Peer::Peer(std::shared_ptr<dtls::Context> context, const SessionState& state, const std::vector<Endpoint>& addresses,
+           std::int64_t now_ns, std::size_t dtls_mtu)
     : agent_(state.local, ice::host_candidates(addresses)),
-      dtls_(std::in_place, context, dtls_role(state), state.fingerprints, dtls_mtu),
+      handshake_{std::move(context), dtls_role(state), state.fingerprints, dtls_mtu, {}},
       since_ns_(now_ns) {
     agent_.set_remote(state.remote.ufrag, state.remote.pwd);
 }
 
-Peer Peer::resume(dtls::Context& context, const SessionState& state, const std::vector<Endpoint>& addresses,
+Peer Peer::resume(std::shared_ptr<dtls::Context> context, const SessionState& state, const std::vector<Endpoint>& addresses,
                   const abi::FlowAddress& path, std::int64_t now_ns, std::size_t dtls_mtu) {
-    Peer peer(context, state, addresses, now_ns, dtls_mtu);
+    Peer peer(std::move(context), state, addresses, now_ns, dtls_mtu);
     if (!path.empty()) peer.path_moved(path, now_ns);
     if (state.connected()) {
-        peer.dtls_.reset();
+        peer.handshake_ = {};
         peer.phase_ = PeerPhase::connected;
-    } else if (!path.empty() && peer.dtls_) {
+    } else if (!path.empty()) {
         peer.phase_ = PeerPhase::handshaking;
-        peer.dtls_->start();
     }
     return peer;
 }
@@ -58,61 +57,64 @@ PeerResult Peer::receive_stun(ByteView datagram, const abi::FlowAddress& flow, s
         path_ = flow;
         result.path_changed = true;
     }
-    if (phase_ == PeerPhase::checking && dtls_) {
+    if (phase_ == PeerPhase::checking) {
         phase_ = PeerPhase::handshaking;
-        dtls_->start();
-        drain(*dtls_, result, flow);
+        result.begin_handshake = true;
+    }
+    return result;
+}
+
+HandshakeSpec Peer::take_handshake() {
+    HandshakeSpec spec = std::exchange(handshake_, {});
+    spec.flow = path_;
+    return spec;
+}
+
+PeerResult Peer::handshake_led_to(HandshakeResult led) {
+    PeerResult result;
+    if (phase_ != PeerPhase::handshaking) return result;
+    result.outputs = std::move(led.outputs);
+    if (led.keys) {
+        phase_ = PeerPhase::connected;
+        result.keys = std::move(led.keys);
+        remnant_ = std::move(led.remnant);
+        for (const Output& output : result.outputs) last_flight_.push_back(output.datagram);
+    } else if (!led.error.empty()) {
+        phase_ = PeerPhase::ended;
+        result.ended = true;
+        result.reason = std::move(led.error);
     }
     return result;
 }
 
 PeerResult Peer::receive_dtls(ByteView datagram, const abi::FlowAddress& flow) {
     PeerResult result;
-    if (phase_ == PeerPhase::ended || phase_ == PeerPhase::checking || !dtls_) return result;
-    dtls_flow_ = flow;
-    dtls_->receive(datagram);
-    drain(*dtls_, result, flow);
-    return result;
-}
-
-PeerResult Peer::tick(std::int64_t now_ns) {
-    PeerResult result;
-    if ((phase_ != PeerPhase::checking && phase_ != PeerPhase::handshaking) || !dtls_) return result;
-    if (now_ns - since_ns_ >= handshake_timeout_ns) {
-        result.ended = true;
-        result.reason = phase_ == PeerPhase::checking ? "no connectivity check came within 30 s"
-                                                      : "the DTLS handshake was not done within 30 s";
-        phase_ = PeerPhase::ended;
-        return result;
-    }
-    if (const auto due = dtls_->next_timeout(); due && *due <= 0) {
-        dtls_->handle_timeout();
-        drain(*dtls_, result, dtls_flow_.empty() ? path_ : dtls_flow_);
-    }
-    return result;
-}
-
-void Peer::drain(dtls::Endpoint& dtls, PeerResult& result, const abi::FlowAddress& flow) {
-    std::vector<std::uint8_t> datagram;
-    while (dtls.take_output(datagram)) result.outputs.push_back({flow, std::move(datagram)});
-    switch (dtls.state()) {
-        case dtls::State::connecting: break;
-        case dtls::State::connected:
-            if (phase_ == PeerPhase::connected) break;
-            phase_ = PeerPhase::connected;
-            result.connected = true;
+    if (phase_ != PeerPhase::connected) return result;
+    switch (remnant_.read(datagram)) {
+        case dtls::Remnant::Says::nothing: break;
+        case dtls::Remnant::Says::repeats_its_flight:
+            if (!flight_left_ || repetitions_ == max_flight_repetitions) break;
+            ++repetitions_;
+            for (const auto& d : last_flight_) result.outputs.push_back({flow, d});
             break;
-        case dtls::State::failed:
-            phase_ = PeerPhase::ended;
-            result.ended = true;
-            result.reason = "DTLS failed: " + dtls.error();
-            break;
-        case dtls::State::closed:
+        case dtls::Remnant::Says::closed:
             phase_ = PeerPhase::ended;
             result.ended = true;
             result.reason = "the peer closed the DTLS connection";
             break;
     }
+    return result;
+}
+
+PeerResult Peer::tick(std::int64_t now_ns) {
+    PeerResult result;
+    if (phase_ != PeerPhase::checking && phase_ != PeerPhase::handshaking) return result;
+    if (now_ns - since_ns_ < handshake_timeout_ns) return result;
+    result.ended = true;
+    result.reason = phase_ == PeerPhase::checking ? "no connectivity check came within 30 s"
+                                                  : "the DTLS handshake was not done within 30 s";
+    phase_ = PeerPhase::ended;
+    return result;
 }
 
 void Peer::path_moved(const abi::FlowAddress& flow, std::int64_t now_ns) {
@@ -122,12 +124,9 @@ void Peer::path_moved(const abi::FlowAddress& flow, std::int64_t now_ns) {
 
 PeerResult Peer::close() {
     PeerResult result;
-    const bool open = phase_ == PeerPhase::connected && dtls_.has_value();
+    const bool open = phase_ == PeerPhase::connected;
     phase_ = PeerPhase::ended;
-    if (!open) return result;
-    dtls_->close();
-    std::vector<std::uint8_t> datagram;
-    while (dtls_->take_output(datagram)) result.outputs.push_back({path_, std::move(datagram)});
+    if (open && !remnant_.farewell().empty()) result.outputs.push_back({path_, remnant_.farewell()});
     return result;
 }
 
