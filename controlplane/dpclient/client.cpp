@@ -60,6 +60,7 @@ void Client::Impl::stop() {
     wake_.reset();
     rings_.reset();
     pending_.clear();
+    callers_.clear();
     waiting_.clear();
 }
 
@@ -243,18 +244,29 @@ void Client::Impl::apply(ApplyCallback done) {
         });
         return;
     }
+    ++counters_.applies;
     if (state_ != State::ready && state_ != State::syncing) {
-        waiting_.push_back({Pending::What::apply, std::move(changes), std::move(done)});
+        waiting_.push_back({std::move(changes), std::move(done)});
         return;
     }
-    send_changes(std::move(changes), std::move(done));
-    if (channel_->backlog() > options_.max_backlog) {
-        // Not from inside apply(): its caller need not expect on_disconnected.
-        boost::asio::post(io_, [weak = weak_from_this(), channel = channel_] {
-            const auto self = weak.lock();
-            if (self && self->still(channel)) self->drop("does not read its control socket");
-        });
+    for (const ObjectKey& key : changes) {
+        unsent_bytes_ += sizeof(abi::TransportSpec);
+        if (const Blob* blob = key.kind == abi::ObjectKind::blob ? program_.find_blob(key.id) : nullptr)
+            unsent_bytes_ += blob->bytes.size();
     }
+    callers_.push_back({std::move(changes), std::move(done)});
+    if (std::exchange(flush_posted_, true)) return;
+    boost::asio::post(io_, [weak = weak_from_this()] {
+        if (const auto self = weak.lock(); self && !self->stopped_) self->flush();
+    });
+}
+
+void Client::Impl::flush() {
+    flush_posted_ = false;
+    unsent_bytes_ = 0;
+    if (callers_.empty()) return;  // an outage has taken them
+    send_changes(std::exchange(callers_, {}));
+    if (channel_->backlog() > options_.max_backlog) drop("does not read its control socket");
 }
 
 void Client::Impl::request_keyframe(abi::SourceId source) {

@@ -7,8 +7,10 @@
 //   reconnect  the same boot as before: only the socket was lost
 //   replay     another boot: the data plane restarted; start indices come from the dead one's state segment
 // and in each case everything is upserted under the next generation between SYNC_BEGIN and SYNC_END, which sweeps the rest.
-// apply() sends what the Program has marked as one transaction; made during an outage, or cut off by one, it is sent after
-// the resync, so each callback is called once, in the end. A data plane that stops reading is not waited for: beyond
+// apply() takes what the Program has marked; what all callers of one turn of the loop have changed leaves together, as one
+// transaction with one acknowledgement, each object once. Should the data plane refuse it, each caller's part is sent again
+// by itself, so that everybody hears of his own. Made during an outage, or cut off by one, it is sent after the resync, so
+// each callback is called once, in the end. A data plane that stops reading is not waited for: beyond
 // `max_backlog` the connection is dropped and resynchronised, and congested() tells admission earlier.
 //
 // Example: Client client(io, program, {.path = "/run/sluice/control"}, {.on_punt = ...}); client.start();
@@ -92,6 +94,8 @@ struct ClientCounters {
     std::uint64_t malformed = 0;      // messages that failed validation
     std::uint64_t unknown_types = 0;  // of a newer data plane; ignored
     std::uint64_t failed_acks = 0;
+    std::uint64_t applies = 0;       // with changes
+    std::uint64_t transactions = 0;  // that they left in
     std::uint64_t punted = 0;
     std::uint64_t punt_invalid = 0;  // ring records that failed validation
     std::uint64_t injected = 0;
@@ -111,9 +115,9 @@ public:
     // No handler is called afterwards; pending apply() callbacks are dropped.
     void stop();
 
-    // Sends what `program` has marked, as one transaction. When one object is refused the data plane still applies the
-    // others, and the Program keeps all of them: remove() what must not stay, and apply() again. With nothing marked (or an
-    // open group) the answer is ok.
+    // Sends what `program` has marked, as (part of) one transaction, at the end of this turn of the loop. When one object is
+    // refused the data plane still applies the others, and the Program keeps all of them: remove() what must not stay, and
+    // apply() again. With nothing marked (or an open group) the answer is ok.
     void apply(ApplyCallback done = {});
     // Dropped when not connected.
     void request_keyframe(abi::SourceId source);

@@ -32,16 +32,21 @@ public:
 
     enum class State : std::uint8_t { offline, greeting, dumping, feeding, syncing, ready };
     [[nodiscard]] State state() const noexcept { return state_; }
-    [[nodiscard]] bool congested() const noexcept { return channel_ && channel_->backlog() > options_.max_backlog / 4; }
+    [[nodiscard]] bool congested() const noexcept {
+        return channel_ && channel_->backlog() + unsent_bytes_ > options_.max_backlog / 4;
+    }
     [[nodiscard]] const abi::HelloReply& hello() const noexcept { return hello_; }
     [[nodiscard]] const SegmentView* segment() const noexcept { return segment_ ? &*segment_ : nullptr; }
     [[nodiscard]] const ClientCounters& counters() const noexcept { return counters_; }
 
 private:
-    struct Pending {
-        enum class What : std::uint8_t { replay, apply, sync_end } what = What::replay;
+    struct Caller {
         Changes changes;
         ApplyCallback done;
+    };
+    struct Pending {
+        enum class What : std::uint8_t { replay, apply, sync_end } what = What::replay;
+        std::vector<Caller> callers;  // of a replay: the one object, without a callback
     };
 
     // client.cpp
@@ -66,7 +71,9 @@ private:
     void on_dump_end(ByteView record);
     void begin_resync();
     void feed();
-    void send_changes(Changes changes, ApplyCallback done);
+    void flush();
+    void send_changes(std::vector<Caller> callers);
+    void send_transaction(std::vector<Caller> callers);
     void send_sync_end(bool force);
     void on_ack(ByteView record);
     void on_sync_ack(const abi::Ack& ack);
@@ -118,7 +125,10 @@ private:
     bool forced_ = false;
 
     std::map<std::uint64_t, Pending> pending_;  // by seq
-    std::deque<Pending> waiting_;               // applies of an outage
+    std::vector<Caller> callers_;               // of this turn of the loop
+    std::size_t unsent_bytes_ = 0;              // about what they will take
+    bool flush_posted_ = false;
+    std::vector<Caller> waiting_;  // of an outage
 };
 
 }  // namespace sluice::dpclient

@@ -81,13 +81,13 @@ void Client::Impl::feed() {
         if (channel_->backlog() > Channel::low_water) return;  // on_drained comes back here
         const auto key = keys_[cursor_++];
         const auto seq = send(program_.encode_whole(key));
-        pending_[seq] = {Pending::What::replay, {key}, {}};
+        pending_[seq] = {Pending::What::replay, {{{key}, {}}}};
         ++replays_;
     }
     keys_ = {};
     state_ = State::syncing;
     // Before the sweep, so that removals that were asked for do not count as its victims.
-    for (auto& apply : std::exchange(waiting_, {})) send_changes(std::move(apply.changes), std::move(apply.done));
+    send_changes(std::exchange(waiting_, {}));
     send_sync_end(false);
 }
 
@@ -96,16 +96,37 @@ void Client::Impl::send_sync_end(bool force) {
     end.generation = program_.generation();
     end.force = force ? 1 : 0;
     forced_ = force;
-    pending_[send_message(end)] = {Pending::What::sync_end, {}, {}};
+    pending_[send_message(end)] = {Pending::What::sync_end, {}};
 }
 
-void Client::Impl::send_changes(Changes changes, ApplyCallback done) {
+// In transactions that neither the data plane's main loop nor whoever waits for the acknowledgement finds long.
+void Client::Impl::send_changes(std::vector<Caller> callers) {
+    constexpr std::size_t long_enough = 512;  // objects
+    std::vector<Caller> together;
+    std::size_t objects = 0;
+    for (Caller& caller : callers) {
+        if (!together.empty() && objects + caller.changes.size() > long_enough) {
+            send_transaction(std::exchange(together, {}));
+            objects = 0;
+        }
+        objects += caller.changes.size();
+        together.push_back(std::move(caller));
+    }
+    if (!together.empty()) send_transaction(std::move(together));
+}
+
+void Client::Impl::send_transaction(std::vector<Caller> callers) {
+    Changes changes;
+    for (const Caller& caller : callers) changes.insert(changes.end(), caller.changes.begin(), caller.changes.end());
+    // Of one caller they are in order, also those that were taken before an object of theirs was removed.
+    changes = program_.ordered(std::move(changes));
     const bool transaction = changes.size() > 1;
     if (transaction) send_message(abi::TxnBegin{});
     std::uint64_t seq = 0;
     for (const auto& key : changes) seq = send(program_.encode(key));
     if (transaction) seq = send_message(abi::TxnCommit{});
-    pending_[seq] = {Pending::What::apply, std::move(changes), std::move(done)};
+    ++counters_.transactions;
+    pending_[seq] = {Pending::What::apply, std::move(callers)};
 }
 
 void Client::Impl::on_ack(ByteView record) {
@@ -127,19 +148,35 @@ void Client::Impl::on_ack(ByteView record) {
     }
     Pending pending = std::move(node.mapped());
     if (pending.what == Pending::What::sync_end) return on_sync_ack(*ack);
+    if (!ok && pending.callers.size() > 1) {
+        // The answer names one object at most: whose change was refused shows when each is sent by itself.
+        for (Caller& caller : pending.callers) {
+            std::vector<Caller> alone;
+            alone.push_back(std::move(caller));
+            send_transaction(std::move(alone));
+        }
+        return;
+    }
     if (!ok) {
-        const auto& first = pending.changes.front();
+        const Changes& changes = pending.callers.front().changes;
         core::log("dpclient")
             .warn("data plane refused a {} of {} objects beginning with {} {:016x}: {} (object {:016x})",
-                  pending.what == Pending::What::replay ? "replay" : "change", pending.changes.size(), abi::name(first.kind),
-                  first.id, abi::name(ack->status), ack->object);
+                  pending.what == Pending::What::replay ? "replay" : "change", changes.size(),
+                  abi::name(changes.front().kind), changes.front().id, abi::name(ack->status), ack->object);
     }
     if (pending.what == Pending::What::replay) {
         --replays_;
         if (!ok) ++report_.failed;
         return finish_resync_if_done();
     }
-    if (pending.done) pending.done({ack->status, ack->object});
+    const auto channel = channel_;
+    for (std::size_t i = 0; i < pending.callers.size(); ++i) {
+        if (pending.callers[i].done) pending.callers[i].done({ack->status, ack->object});
+        if (still(channel)) continue;
+        // This callback has ended the connection: the others' answers are the same, but belong to the next one.
+        if (stopped_) return;
+        for (++i; i < pending.callers.size(); ++i) waiting_.push_back(std::move(pending.callers[i]));
+    }
 }
 
 void Client::Impl::on_sync_ack(const abi::Ack& ack) {
@@ -167,11 +204,12 @@ void Client::Impl::finish_resync_if_done() {
 
 // Sent but not acknowledged: whether it was applied is unknown, and applying it again is harmless.
 void Client::Impl::keep_for_later() {
-    std::deque<Pending> unacknowledged;
+    std::vector<Caller> unacknowledged;
     for (auto& [seq, pending] : pending_) {
-        if (pending.what == Pending::What::apply) unacknowledged.push_back(std::move(pending));
+        if (pending.what == Pending::What::apply) std::ranges::move(pending.callers, std::back_inserter(unacknowledged));
     }
     pending_.clear();
+    std::ranges::move(std::exchange(callers_, {}), std::back_inserter(unacknowledged));
     std::ranges::move(waiting_, std::back_inserter(unacknowledged));
     waiting_ = std::move(unacknowledged);
 }

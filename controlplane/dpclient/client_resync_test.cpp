@@ -242,6 +242,9 @@ TEST_F(ClientTest, AppliesOfAnOutageAreSentAfterItAndAnsweredOnce) {
     ASSERT_TRUE(until([&] { return client->connected() && plane->transports().size() == 2; }));
     plane->hold_acks(false);
     ASSERT_TRUE(synced(2));
+    // They left together; whose was refused is asked again.
+    ASSERT_TRUE(until([&] { return answers >= 111; }));
+    settle();
     EXPECT_EQ(answers, 111);
     EXPECT_EQ(reports.at(1).failed, 1u);
 }

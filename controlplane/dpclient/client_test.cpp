@@ -90,6 +90,84 @@ TEST_F(ClientTest, PipelinesAndMatchesAnswersToTheirChange) {
     EXPECT_THAT(answers, ElementsAre(1, 2, 3));
 }
 
+TEST_F(ClientTest, WhatIsChangedInOneTurnLeavesAsOneTransactionWithEachObjectOnce) {
+    boot();
+    start();
+    ASSERT_TRUE(synced());
+    plane->clear_received();
+    int answers = 0;
+    const auto count = [&](ApplyResult r) { answers += r.ok(); };
+    for (std::uint64_t i = 1; i <= 20; ++i) {
+        program.upsert(transport(abi::TransportId{i}));
+        program.upsert(Blob{100 + i, i, 0, 0, {1}});
+        client->apply(count);
+        program.upsert(Blob{100 + i, i, 0, 0, {1, 2}});  // again, before it has left
+        client->apply(count);
+    }
+    program.remove(abi::TransportId{20});  // and one is gone already
+    client->apply(count);
+    ASSERT_TRUE(until([&] { return answers == 41; }));
+    EXPECT_EQ(plane->transports().size(), 19u);
+    EXPECT_EQ(plane->blobs().at(101).bytes.size(), 2u);
+    const auto& received = plane->received();
+    ASSERT_EQ(received.size(), 2u + 40u);  // begin, the objects, commit
+    EXPECT_EQ(received.front().type, MessageType::txn_begin);
+    EXPECT_EQ(received.back().type, MessageType::txn_commit);
+    EXPECT_EQ(received.at(40).type, MessageType::remove);
+    EXPECT_EQ(client->counters().transactions, 1u);
+}
+
+TEST_F(ClientTest, ALongTurnsChangesLeaveInSeveralTransactions) {
+    options_.max_transports = 2'000;
+    boot();
+    start();
+    ASSERT_TRUE(synced());
+    int answers = 0;
+    for (std::uint64_t i = 1; i <= 1'300; ++i) {
+        program.upsert(transport(abi::TransportId{i}));
+        client->apply([&](ApplyResult r) { answers += r.ok(); });
+    }
+    ASSERT_TRUE(until([&] { return answers == 1'300; }));
+    EXPECT_EQ(client->counters().transactions, 3u);
+    EXPECT_EQ(plane->transports().size(), 1'300u);
+}
+
+TEST_F(ClientTest, OneRefusalInATurnIsToldToItsCallerOnly) {
+    boot();
+    start();
+    ASSERT_TRUE(synced());
+    plane->refuse(key_of(abi::TransportId{5}), abi::Status::capacity);
+    std::vector<std::uint64_t> refused;
+    int answers = 0;
+    for (std::uint64_t i = 1; i <= 10; ++i) {
+        program.upsert(transport(abi::TransportId{i}));
+        client->apply([&, i](ApplyResult r) {
+            ++answers;
+            if (!r.ok()) refused.push_back(i);
+        });
+    }
+    ASSERT_TRUE(until([&] { return answers == 10; }));
+    EXPECT_THAT(refused, ElementsAre(5u));
+    EXPECT_EQ(plane->transports().size(), 9u);
+}
+
+TEST_F(ClientTest, ACallerMayStopTheClientBeforeTheOthersOfItsTurnAreAnswered) {
+    boot();
+    start();
+    ASSERT_TRUE(synced());
+    int answers = 0;
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        program.upsert(transport(abi::TransportId{i}));
+        client->apply([&, i](ApplyResult) {
+            ++answers;
+            if (i == 2) client->stop();
+        });
+    }
+    ASSERT_TRUE(until([&] { return answers == 2; }));
+    settle();
+    EXPECT_EQ(answers, 2);
+}
+
 TEST_F(ClientTest, EventsReachTheHandlersAndTheProgram) {
     int silent = 0;
     int bye = 0;

@@ -118,19 +118,27 @@ bool Program::contains(ObjectKey key) const {
 }
 
 Changes Program::take_changes() {
-    Changes changes;
-    if (open_groups_ > 0) return changes;
-    for (const auto& key : dirty_) {  // ordered by kind: transports, sources, legs, blobs
-        if (contains(key)) changes.push_back(key);
-    }
-    using abi::ObjectKind;
-    for (const auto kind : {ObjectKind::leg, ObjectKind::source, ObjectKind::transport, ObjectKind::blob}) {
-        for (auto at = dirty_.lower_bound({kind, 0}); at != dirty_.end() && at->kind == kind; ++at) {
-            if (!contains(*at)) changes.push_back(*at);
-        }
-    }
+    if (open_groups_ > 0) return {};
+    Changes keys(dirty_.begin(), dirty_.end());
     dirty_.clear();
-    return changes;
+    return ordered(std::move(keys));
+}
+
+Changes Program::ordered(Changes keys) const {
+    const auto place = [this](const ObjectKey& key) {
+        const int kind = static_cast<int>(key.kind);  // transports, sources, legs, blobs
+        if (contains(key)) return kind;
+        constexpr int blob = static_cast<int>(abi::ObjectKind::blob);
+        return kind == blob ? 2 * blob : 2 * blob - kind;  // behind: legs, sources, transports, blobs
+    };
+    std::vector<std::pair<int, ObjectKey>> placed;
+    placed.reserve(keys.size());
+    for (const ObjectKey& key : keys) placed.emplace_back(place(key), key);
+    std::ranges::sort(placed);
+    keys.clear();
+    for (const auto& [at, key] : placed)
+        if (keys.empty() || keys.back() != key) keys.push_back(key);
+    return keys;
 }
 
 Changes Program::all_keys() const {

@@ -54,6 +54,8 @@ public:
 
     [[nodiscard]] bool dirty() const noexcept { return !dirty_.empty(); }
     [[nodiscard]] Changes take_changes();
+    // Each key once, in the order in which take_changes() gives them: of changes that were taken at several times.
+    [[nodiscard]] Changes ordered(Changes keys) const;
     // For a data plane that knows the object, or learns it now. A path goes out once after it was set: repeated later it
     // could undo a switch that a worker made since.
     [[nodiscard]] Record encode(ObjectKey key);
