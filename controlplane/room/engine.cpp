@@ -52,11 +52,20 @@ std::vector<Endpoint> Engine::addresses(std::uint16_t worker) const {
     return endpoints;
 }
 
-std::uint16_t Engine::least_loaded_worker() const {
-    std::vector<std::uint32_t> load(std::max<std::uint32_t>(1, environment_.client.hello().workers));
-    for (const auto& [id, s] : sessions_)
-        if (s->state.worker < load.size()) ++load[s->state.worker];
-    return static_cast<std::uint16_t>(std::min_element(load.begin(), load.end()) - load.begin());
+std::uint16_t Engine::least_loaded_worker() {
+    worker_sessions_.resize(std::max<std::size_t>({1, environment_.client.hello().workers, worker_sessions_.size()}));
+    const auto end = worker_sessions_.begin() + std::max<std::uint32_t>(1, environment_.client.hello().workers);
+    return static_cast<std::uint16_t>(std::min_element(worker_sessions_.begin(), end) - worker_sessions_.begin());
+}
+
+Session& Engine::keep(std::unique_ptr<Session> s) {
+    Session& kept = *s;
+    if (worker_sessions_.size() <= kept.state.worker) worker_sessions_.resize(kept.state.worker + std::size_t{1});
+    ++worker_sessions_[kept.state.worker];
+    by_resource_.emplace(kept.state.resource, kept.state.id);
+    if (!kept.state.connected()) pending_.insert(kept.state.id);
+    sessions_.emplace(kept.state.id, std::move(s));
+    return kept;
 }
 
 Room& Engine::room_for(const std::string& name) {
@@ -89,17 +98,12 @@ bool Engine::program_state(const Session& s) {
 }
 
 void Engine::apply(dpclient::ApplyCallback done) {
-    std::sort(keyframes_.begin(), keyframes_.end());
-    keyframes_.erase(std::unique(keyframes_.begin(), keyframes_.end()), keyframes_.end());
-    environment_.client.apply(
-        [this, done = std::move(done), keyframes = std::exchange(keyframes_, {})](dpclient::ApplyResult result) {
-            if (!result.ok())
-                core::log("engine").warn("the data plane refused a change: status {}, object {}",
-                                         static_cast<int>(result.status), session::hex_id(result.object));
-            else
-                for (const abi::SourceId source : keyframes) environment_.client.request_keyframe(source);
-            if (done) done(result);
-        });
+    environment_.client.apply([done = std::move(done)](dpclient::ApplyResult result) {
+        if (!result.ok())
+            core::log("engine").warn("the data plane refused a change: status {}, object {}",
+                                     static_cast<int>(result.status), session::hex_id(result.object));
+        if (done) done(result);
+    });
 }
 
 void Engine::inject(const Session& s, const std::vector<session::Output>& outputs) {
@@ -165,6 +169,7 @@ void Engine::end(abi::TransportId id, const std::string& reason) {
     if (found == sessions_.end()) return;
     const std::unique_ptr<Session> s = std::move(found->second);
     sessions_.erase(found);
+    --worker_sessions_[s->state.worker];
     if (s->peer.handshaking()) environment_.handshakes.forget(id);
     by_resource_.erase(s->state.resource);
     pending_.erase(id);
@@ -183,6 +188,7 @@ void Engine::end(abi::TransportId id, const std::string& reason) {
 
     if (const auto room = rooms_.find(s->state.room); room != rooms_.end()) {
         room->second.leave(id);
+        if (!s->publishes()) expected_.add(room->second.sends, -1);
         for (const session::MediaLine& line : s->state.lines)
             if (!line.layers.empty()) room->second.layers.erase(line.layers.front().source);
         note(room->second, std::string{s->publishes() ? "publisher left: " : "viewer left: "} + reason);
@@ -285,6 +291,11 @@ void Engine::tick_meters() {
         for (const session::MediaLine& line : s->state.lines)
             for (const session::Layer& layer : line.layers) sources.push_back(layer.source);
     meters_.sample(environment_.client.segment(), sources, environment_.now_ns());
+    expected_ = {};
+    for (auto& [name, room] : rooms_) {
+        room.sends = sending(room);
+        expected_.add(room.sends, static_cast<double>(room.viewers.size()));
+    }
     note_lost_events();
 }
 

@@ -160,7 +160,9 @@ private:
     // engine.cpp
     [[nodiscard]] session::Session* by_resource(std::string_view resource);
     [[nodiscard]] std::vector<Endpoint> addresses(std::uint16_t worker) const;
-    [[nodiscard]] std::uint16_t least_loaded_worker() const;
+    [[nodiscard]] std::uint16_t least_loaded_worker();
+    session::Session& keep(std::unique_ptr<session::Session> s);  // in all the tables
+    [[nodiscard]] Egress sending(const Room& room) const;
     [[nodiscard]] Load load(const std::string& room) const;
     Room& room_for(const std::string& name);
     void program_room(const Room& room);
@@ -200,9 +202,10 @@ private:
     Rooms rooms_;
     Meters meters_;
     EngineCounters counters_;
-    std::set<abi::TransportId> pending_;    // not connected yet
-    std::int64_t next_timeouts_ns_ = 0;     // when those of pending_ are looked at next
-    std::vector<abi::SourceId> keyframes_;  // to ask for after the next apply()
+    std::vector<std::uint32_t> worker_sessions_;  // by worker
+    Egress expected_;                     // what all rooms together send, as measured last: joins and leaves since are in it
+    std::set<abi::TransportId> pending_;  // not connected yet
+    std::int64_t next_timeouts_ns_ = 0;   // when those of pending_ are looked at next
     bool draining_ = false;
     EventLog events_;
     std::deque<Event> node_events_;                      // the tail that is kept

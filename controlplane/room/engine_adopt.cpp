@@ -66,10 +66,8 @@ void Engine::adopt_session(const dpclient::Blob& blob, const dpclient::Dump& dum
     auto owned = std::make_unique<Session>(Session{std::move(*state), std::move(peer), {}});
     const abi::TransportId id = owned->state.id;
     room_for(owned->state.room).join(id, owned->publishes());
-    by_resource_.emplace(owned->state.resource, id);
-    if (!owned->state.connected()) pending_.insert(id);
-    if (owned->peer.handshaking()) environment_.handshakes.begin(id, owned->peer.take_handshake());
-    sessions_.emplace(id, std::move(owned));
+    Session& s = keep(std::move(owned));
+    if (s.peer.handshaking()) environment_.handshakes.begin(id, s.peer.take_handshake());
     ++counters_.adopted;
 }
 

@@ -1,7 +1,9 @@
 // Which source each viewer's leg follows: the k-th m-line of a kind gets the k-th track of that kind, those of the newest
-// connected publisher first. So a viewer with one audio and one video m-line watches the current publisher.
+// connected publisher first. So a viewer with one audio and one video m-line watches the current publisher. A leg that
+// begins to follow a source gets a keyframe by its worker's own care: from its cache, or by one request for all who wait.
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "controlplane/core/log.hpp"
 #include "controlplane/room/engine.hpp"
@@ -39,6 +41,10 @@ abi::SourceId Engine::chosen_source(const Room& room, const MediaLine& line) con
 }
 
 void Engine::bind(Room& room) {
+    const Egress before = std::exchange(room.sends, sending(room));
+    const auto viewers = static_cast<double>(room.viewers.size());
+    expected_.add(before, -viewers);
+    expected_.add(room.sends, viewers);
     for (const abi::TransportId id : room.viewers)
         if (const auto found = sessions_.find(id); found != sessions_.end()) bind_viewer(room, *found->second);
 }
@@ -80,7 +86,6 @@ void Engine::bind_line(Room& room, Session& viewer, const MediaLine& line, const
     viewer.complaints.erase(line.mid);
     if (programmed != nullptr && programmed->source != abi::SourceId::none) ++counters_.source_switches;
     program.upsert(leg);
-    if (line.kind == abi::MediaKind::video) keyframes_.push_back(source);
 }
 
 }  // namespace sluice::room

@@ -24,6 +24,17 @@ whip::Refusal unknown_session(const std::string& not_ready) {
 
 }  // namespace
 
+Egress Engine::sending(const Room& room) const {
+    Egress egress;
+    for (const abi::MediaKind kind : {abi::MediaKind::audio, abi::MediaKind::video}) {
+        const auto lines = published(room, kind);
+        if (lines.empty()) continue;
+        const SourceRate rate = meters_.source(chosen_source(room, *lines.front().line));
+        egress.add({rate.bps, rate.packets_per_s}, 1);
+    }
+    return egress;
+}
+
 Load Engine::load(const std::string& name) const {
     Load load;
     load.sessions = static_cast<std::uint32_t>(sessions_.size());
@@ -32,27 +43,15 @@ Load Engine::load(const std::string& name) const {
     load.rooms = static_cast<std::uint32_t>(rooms_.size());
     load.least_busy = meters_.least_busy();
     // What is measured lags behind a rush of joins, so each viewer counts for what its room sends, connected or not.
-    double expected_bps = 0, expected_packets = 0;
-    for (const auto& [room_name, room] : rooms_) {
-        double bps = 0, packets = 0;
-        for (const abi::MediaKind kind : {abi::MediaKind::audio, abi::MediaKind::video}) {
-            const auto lines = published(room, kind);
-            if (lines.empty()) continue;
-            const SourceRate rate = meters_.source(chosen_source(room, *lines.front().line));
-            bps += rate.bps;
-            packets += rate.packets_per_s;
-        }
-        expected_bps += bps * static_cast<double>(room.viewers.size());
-        expected_packets += packets * static_cast<double>(room.viewers.size());
-        if (room_name != name) continue;
-        load.room_bps = bps;
-        load.room_packets_per_s = packets;
-        load.room_viewers = static_cast<std::uint32_t>(room.viewers.size());
-        load.room_publishers = static_cast<std::uint32_t>(room.publishers.size());
+    if (const auto room = rooms_.find(name); room != rooms_.end()) {
+        load.room_bps = room->second.sends.bps;
+        load.room_packets_per_s = room->second.sends.packets_per_s;
+        load.room_viewers = static_cast<std::uint32_t>(room->second.viewers.size());
+        load.room_publishers = static_cast<std::uint32_t>(room->second.publishers.size());
     }
     load.room_is_new = !rooms_.contains(name);
-    load.egress_bps = std::max(meters_.egress_bps(), expected_bps);
-    load.packets_per_s = std::max(meters_.egress_packets_per_s(), expected_packets);
+    load.egress_bps = std::max(meters_.egress_bps(), expected_.bps);
+    load.packets_per_s = std::max(meters_.egress_packets_per_s(), expected_.packets_per_s);
     return load;
 }
 
@@ -125,9 +124,8 @@ void Engine::create(whip::Role whip_role, std::string room_name, std::optional<w
     Room& room = room_for(room_name);
     room.join(id, s.publishes());
     room.empty_since_ns = 0;
-    by_resource_.emplace(s.state.resource, id);
-    pending_.insert(id);
-    sessions_.emplace(id, std::move(owned));
+    if (!s.publishes()) expected_.add(room.sends, 1);
+    keep(std::move(owned));
     ++counters_.sessions_created;
     core::log("engine").info("session {}: {} of room {} on worker {}", session::hex_id(static_cast<std::uint64_t>(id)),
                              role == session::Role::publisher ? "publisher" : "viewer", room_name, s.state.worker);

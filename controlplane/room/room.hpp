@@ -18,6 +18,16 @@ namespace sluice::room {
 
 inline constexpr std::size_t max_room_events = 50;
 
+// What one viewer takes, or several.
+struct Egress {
+    double bps = 0;
+    double packets_per_s = 0;
+    void add(const Egress& other, double times) noexcept {
+        bps += other.bps * times;
+        packets_per_s += other.packets_per_s * times;
+    }
+};
+
 struct Room {
     std::string name;
     std::uint64_t id = 0;
@@ -26,6 +36,7 @@ struct Room {
     std::vector<abi::TransportId> viewers;
     std::deque<Event> events;         // the oldest first; their tail survives this process
     std::int64_t empty_since_ns = 0;  // 0 = somebody is here
+    Egress sends;                     // to each viewer, as measured last
 
     // The chosen layer of each simulcast line, by its first layer's source.
     std::map<abi::SourceId, LayerChoice> layers;
