@@ -8,6 +8,7 @@
 
 #include "dataplane/abi/messages.hpp"
 #include "dataplane/abi/state_segment.hpp"
+#include "dataplane/base/rate_cell.hpp"
 #include "dataplane/media/twcc_recorder.hpp"
 #include "dataplane/srtp/srtp.hpp"
 #include "dataplane/table/next_hop.hpp"
@@ -107,6 +108,8 @@ struct alignas(64) Transport {
     std::int64_t path_authenticated_ns = 0;  // last authenticated packet on `path`
     std::int64_t last_seen_ns = 0;           // last authenticated packet or valid check on any flow
     std::int64_t silent_reported_ns = 0;
+    RateCell first_checks;         // of its budget for solicited datagrams
+    RateCell dtls;                 // the same
     bool path_unreported = false;  // main was behind when `path` changed
 
     std::uint32_t srtcp_index = 0;

@@ -22,8 +22,9 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     table::Transport* t = table_.by_ufrag(ufrag);
     if (t == nullptr) return drop(DropReason::stun_unknown_ufrag);
     if (!t->validated || check->ice_controlled().has_value() || !check->unknown_required().empty()) {
+        const bool solicited = !t->validated && t->first_checks.take(config_.budgets.first_checks, now_ns_);
         // The prefix first: what it refuses is not taken from the others.
-        if (!stun_prefixes_.take(datagram.frame->source.address, now_ns_) || !stun_budget_.take(now_ns_))
+        if (!solicited && (!stun_prefixes_.take(datagram.frame->source.address, now_ns_) || !stun_budget_.take(now_ns_)))
             return drop(DropReason::stun_limited);
         return punt(abi::PuntClass::stun, t, datagram);
     }
@@ -67,7 +68,8 @@ void Worker::answer_check(const wire::StunView& check, const table::IceState& ic
 void Worker::stage_dtls(const Datagram& datagram) noexcept {
     table::Transport* t = table_.by_flow(datagram.key);
     if (t == nullptr) return drop(DropReason::dtls_unknown_flow);
-    if (!dtls_prefixes_.take(datagram.frame->source.address, now_ns_) || !dtls_budget_.take(now_ns_))
+    const bool solicited = t->dtls.take(config_.budgets.dtls_of_transport, now_ns_);
+    if (!solicited && (!dtls_prefixes_.take(datagram.frame->source.address, now_ns_) || !dtls_budget_.take(now_ns_)))
         return drop(DropReason::dtls_limited);
     punt(abi::PuntClass::dtls, t, datagram);
 }

@@ -66,8 +66,11 @@ struct Peer {
 };
 
 // What strangers may make main and the control plane do, per worker: of a class as a whole, and of one source prefix.
-// A prefix gets a quarter of its class, and less than half of a punt ring in one go: room for a flash crowd behind one NAT
-// (a join takes about two checks and four DTLS datagrams), while no single network can use up what the others need.
+// A prefix gets a quarter of its class, and less than half of a punt ring in one go, so that no single network can use up
+// what the others need. What is solicited draws on neither: the first checks of a transport that waits for them (who names
+// its fragment was told it) and DTLS from a 5-tuple whose check verified have a rate of the transport's own, so a crowd is
+// heard in proportion to the joins that were let in, also behind one NAT and beside a flood. What exceeds it is as any
+// other.
 struct ClassBudget {
     Rate whole;
     Rate prefix;
@@ -76,6 +79,8 @@ struct Budgets {
     ClassBudget stun{{20'000, 2'000}, {5'000, 250}};
     ClassBudget dtls{{20'000, 4'000}, {5'000, 250}};
     ClassBudget fragments{{4'000, 512}, {1'000, 250}};  // main has the same limit over all workers
+    Rate first_checks{10, 8};                           // of one transport: a few candidate pairs, each checked twice
+    Rate dtls_of_transport{20, 16};                     // two flights of two or three datagrams, repeated
 };
 static_assert(Budgets{}.stun.prefix.burst < abi::RingLayout::slots / 2 &&
               Budgets{}.dtls.prefix.burst < abi::RingLayout::slots / 2);

@@ -1,5 +1,8 @@
 // One flooding network costs itself its budget and nobody else theirs.
 
+#include <cstdio>
+#include <map>
+
 #include "tests/component/stun_checks.hpp"
 
 namespace sluice::test {
@@ -63,6 +66,57 @@ TEST(Budgets, AFloodOfDtlsFromOnePrefixKeepsNoHandshakeOfAnother) {
     }
     EXPECT_GT(h.drops(DropReason::dtls_limited), 5000u);
     EXPECT_EQ(h.counters().punted + h.drops(DropReason::dtls_limited), 10'020u);
+}
+
+// All of one prefix, within a few milliseconds: several times what the prefix may send in one go.
+TEST(Budgets, ACrowdBehindOneNatIsHeardWholeWhileItFloods) {
+    constexpr std::uint64_t crowd = 200;
+    constexpr int each = 6;
+    Harness h;
+    for (std::uint64_t id = 2; id < 2 + crowd; ++id) ASSERT_EQ(h.program(h.unvalidated_spec(id)), abi::Status::ok);
+    ASSERT_EQ(h.program(h.unvalidated_spec(1)), abi::Status::ok);
+    auto ring = punt_ring(h, abi::PuntClass::stun);
+    const Frame flood = check("uf000001:evil", "not the password");
+    std::map<abi::TransportId, int> heard;
+    for (std::uint64_t id = 2; id < 2 + crowd; ++id) {
+        char username[16];
+        std::snprintf(username, sizeof username, "uf%06u:peer", static_cast<unsigned>(id));
+        for (int i = 0; i < each; ++i) {
+            h.send(peer_at("203.0.113.7", 900), flood);
+            h.send(peer_at("203.0.113.7", static_cast<std::uint16_t>(1024 + id)), check(username));
+        }
+        if (id % 20 != 0) continue;
+        h.settle();
+        for (const auto& record : drain(ring)) ++heard[record.transport];
+    }
+    h.settle();
+    for (const auto& record : drain(ring)) ++heard[record.transport];
+    EXPECT_GT(h.drops(DropReason::stun_limited), 0u) << "of the flood";
+    heard.erase(abi::TransportId{1});
+    EXPECT_EQ(heard.size(), crowd);
+    for (const auto& [id, checks] : heard) EXPECT_EQ(checks, each) << static_cast<std::uint64_t>(id);
+    EXPECT_EQ(h.drops(DropReason::punt_ring_full), 0u);
+}
+
+TEST(Budgets, TheHandshakesOfACrowdBehindOneNatAreHeardWhileOneOfThemFloods) {
+    constexpr std::uint16_t crowd = 200;
+    Harness h;
+    std::vector<Peer> peers;
+    for (std::uint16_t n = 0; n < crowd; ++n) peers.push_back(h.add_peer(static_cast<std::uint16_t>(5000 + n)));
+    auto ring = punt_ring(h, abi::PuntClass::dtls);
+    const Frame flight{22, 0xfe, 0xfd, 0, 0};
+    std::map<abi::TransportId, int> heard;
+    for (std::uint16_t n = 1; n < crowd; ++n) {
+        for (int i = 0; i < 10; ++i) h.send(peers[0], flight);
+        for (int i = 0; i < 4; ++i) h.send(peers[n], flight);
+        if (n % 20 != 0) continue;
+        h.settle();
+        for (const auto& record : drain(ring)) ++heard[record.transport];
+    }
+    h.settle();
+    for (const auto& record : drain(ring)) ++heard[record.transport];
+    EXPECT_GT(h.drops(DropReason::dtls_limited), 0u) << "of the one that floods";
+    for (std::uint16_t n = 1; n < crowd; ++n) EXPECT_EQ(heard[abi::TransportId{peers[n].transport}], 4) << n;
 }
 
 TEST(Budgets, GarbageDiesBeforeItTouchesABudget) {
