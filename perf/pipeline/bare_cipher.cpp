@@ -14,7 +14,7 @@ namespace sluice::perf {
 
 BareCipher::BareCipher(const SceneSpec& spec, std::size_t buffers)
     : spec_(spec),
-      engine_(srtp::make_engine(srtp::Backend::ipsec_mb)),
+      engine_(srtp::make_engine(spec.sealer)),
       keys_(std::make_unique<srtp::TxKey[]>(spec.viewers)),
       payload_(spec.payload, 0x5a),
       memory_(static_cast<std::uint8_t*>(rte_zmalloc("bare_cipher", buffers * stride, 64))),

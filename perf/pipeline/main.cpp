@@ -1,4 +1,5 @@
-// perf/run pipeline: 1 publisher to N viewers through the real worker, beside the kernel doing the same.
+// perf/run pipeline and perf/run fanout: 1 publisher to N viewers through the real worker, beside the kernel doing the same.
+// The first varies what surrounds the packet (suites, IP versions, checksums, ports), the second how many viewers there are.
 
 #include <fmt/format.h>
 #include <rte_eal.h>
@@ -53,6 +54,24 @@ std::vector<Plan> quick(const std::vector<unsigned>& viewers, std::size_t size) 
     return plans;
 }
 
+// Video to rooms of four sizes in both suites, and audio.
+std::vector<Plan> fanout(const std::vector<unsigned>& viewers, std::size_t size, bool quick) {
+    const std::vector<Behind> null{Behind::null};
+    constexpr std::size_t audio = 120;
+    std::vector<Plan> plans;
+    for (const unsigned n : viewers) plans.push_back({{n, gcm, false, true, size}, null});
+    const unsigned typical = std::find(viewers.begin(), viewers.end(), 1000) != viewers.end() ? 1000 : viewers.front();
+    for (const unsigned n : viewers) {
+        if (!quick || n == typical) plans.push_back({{n, cm, false, true, size}, null});
+    }
+    plans.push_back({{typical, gcm, false, true, audio}, null});
+    plans.push_back({{typical, cm, false, true, audio}, null});
+    if (srtp::best_backend() != srtp::Backend::ipsec_mb) {
+        for (const auto suite : {gcm, cm}) plans.push_back({{typical, suite, false, true, size, srtp::Backend::ipsec_mb}, null});
+    }
+    return plans;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -62,12 +81,14 @@ int main(int argc, char** argv) {
         "perf/run pipeline");
     bool json = false;
     bool is_quick = false;
+    bool is_fanout = false;
     std::size_t size = 1200;
-    std::vector<unsigned> viewers = all_viewers;
+    std::vector<unsigned> viewers;
     unsigned rounds = 0;
     MeasureOptions options;
     cli.add_flag("--json", json, "a JSON object per row and line");
     cli.add_flag("--quick", is_quick, "each dimension once, shorter: under a minute");
+    cli.add_flag("--fanout", is_fanout, "other rows: rooms of 100 to 50,000 viewers, video and audio");
     cli.add_option("--size", size, "RTP payload in bytes")->check(CLI::Range(24, 1200));
     cli.add_option("--viewers", viewers, "only these, separated by commas")->delimiter(',')->check(CLI::Range(1, 100'000));
     cli.add_option("--rounds", rounds, "turns of each contender, of 1 ms and a warming one")->check(CLI::Range(1, 100'000));
@@ -75,7 +96,10 @@ int main(int argc, char** argv) {
     CLI11_PARSE(cli, argc, argv);
     options.rounds = rounds != 0 ? rounds : is_quick ? 40 : 150;
 
+    if (viewers.empty()) viewers = is_fanout ? std::vector<unsigned>{100, 1000, 10'000, 50'000} : all_viewers;
+
     RunInfo run;
+    if (is_fanout) run.benchmark = "fanout";
     run.cpu = cpu_model();
     // Before the EAL starts threads: a namespace is a thread's.
     run.own_namespace = enter_network_namespace();
@@ -85,7 +109,10 @@ int main(int argc, char** argv) {
     run.empty_syscall_ns = empty_syscall_ns(TscClock::calibrate());
 
     if (!json) fmt::print("{}", heading(run));
-    for (const Plan& plan : is_quick ? quick(viewers, size) : full(viewers, size)) {
+    const std::vector<Plan> plans = is_fanout  ? fanout(viewers, size, is_quick)
+                                    : is_quick ? quick(viewers, size)
+                                               : full(viewers, size);
+    for (const Plan& plan : plans) {
         Measurement measurement(plan.scene);
         if (auto checked = measurement.check_baseline(); !checked) {
             fmt::print(stderr, "pipeline: {}\n", checked.error());

@@ -41,6 +41,7 @@ struct Row {
 
 // What is true of the whole run.
 struct RunInfo {
+    std::string benchmark = "pipeline";
     std::string cpu;
     unsigned core = 0;
     bool hugepages = false;

@@ -74,7 +74,7 @@ Viewer Viewer::number(std::uint32_t n, bool v6) {
     return viewer;
 }
 
-Scene::Scene(const SceneSpec& spec, port::PortIo& port) : spec_(spec), engine_(srtp::make_engine(srtp::Backend::ipsec_mb)) {
+Scene::Scene(const SceneSpec& spec, port::PortIo& port) : spec_(spec), engine_(srtp::make_engine(spec.sealer)) {
     char directory[] = "/tmp/sluice-bench-XXXXXX";
     if (engine_ == nullptr || mkdtemp(directory) == nullptr) give_up("no SRTP engine, or no room below /tmp");
     directory_ = directory;
@@ -84,6 +84,7 @@ Scene::Scene(const SceneSpec& spec, port::PortIo& port) : spec_(spec), engine_(s
     conf.dataplane.port.address6 = our_address(true).to_string() + "/64";
     conf.dataplane.control_socket = directory_ + "/control.sock";
     conf.dataplane.limits = {spec.viewers + 16, 16, spec.viewers + 16, 16};
+    conf.dataplane.sealer = spec.sealer == srtp::Backend::avx512 ? config::Sealer::avx512 : config::Sealer::ipsec_mb;
     app::Options options;
     options.watchdog_ms = 0;
     options.ports = {&port};

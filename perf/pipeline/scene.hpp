@@ -23,6 +23,7 @@ struct SceneSpec {
     bool v6 = false;
     bool offload = true;         // of UDP checksums; a worker asks its port once
     std::size_t payload = 1200;  // RTP payload in bytes, at least 24
+    srtp::Backend sealer = srtp::best_backend();
 };
 
 // What viewer `n` was programmed with.

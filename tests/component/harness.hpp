@@ -47,7 +47,7 @@ struct SentFrame {
 
 struct HarnessOptions {
     unsigned workers = 1;
-    srtp::Backend backend = srtp::Backend::ipsec_mb;
+    srtp::Backend backend = srtp::best_backend();
     FakeFlowPmd* device = nullptr;  // instead of ring ports; it decides which worker receives
     bool ethdev = false;            // instead of ring ports: the DPDK port that the test has made
     std::uint16_t vlan = 0;
@@ -58,7 +58,7 @@ struct HarnessOptions {
 class Harness {
 public:
     explicit Harness(const HarnessOptions& options);
-    explicit Harness(unsigned workers = 1, srtp::Backend backend = srtp::Backend::ipsec_mb)
+    explicit Harness(unsigned workers = 1, srtp::Backend backend = srtp::best_backend())
         : Harness(HarnessOptions{.workers = workers, .backend = backend}) {}
     ~Harness();
 

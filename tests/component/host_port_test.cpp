@@ -13,7 +13,7 @@ namespace {
 
 using abi::DropReason;
 
-constexpr HarnessOptions with_host_port{.host_port = true};
+const HarnessOptions with_host_port{.host_port = true};
 
 Frame frame_of_type(const Mac& to, std::uint16_t type, std::size_t size = 60) {
     Frame out(size);
