@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "perf/lib/machine.hpp"
+#include "perf/micro/paired.hpp"
 #include "perf/micro/reporter.hpp"
 #include "perf/micro/stage.hpp"
 
@@ -43,9 +44,12 @@ int main(int argc, char** argv) {
     add_rtcp_stages();
     add_repair_stages();
     add_ring_stages();
-    StageReporter reporter(json, cpu_model(), TscClock::calibrate().hz());
+    const std::uint64_t tsc_hz = TscClock::calibrate().hz();
+    StageReporter reporter(json, cpu_model(), tsc_hz);
     benchmark::RunSpecifiedBenchmarks(&reporter);
-    if (reporter.stages() == 0) fmt::print(stderr, "micro: no stage matches {}\n", filter);
+    const PairedResult paired = run_paired({std::regex(filter), json, quick, cpu_model(), static_cast<double>(tsc_hz)});
+    const int stages = reporter.stages() + paired.rows;
+    if (stages == 0) fmt::print(stderr, "micro: no stage matches {}\n", filter);
     (void)rte_eal_cleanup();
-    return reporter.errors() == 0 && reporter.stages() != 0 ? 0 : 1;
+    return reporter.errors() + paired.errors == 0 && stages != 0 ? 0 : 1;
 }

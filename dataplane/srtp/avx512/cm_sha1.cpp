@@ -43,14 +43,24 @@ SLUICE_INLINE __m512i round_key(const CmPacket& p, unsigned r) {
     return _mm512_broadcast_i32x4(load_block(p.round_keys + 16 * r));
 }
 
+// What is left to encipher from a given offset: in all lanes 64 bytes at least, or less in some.
+enum class Text { none, whole, partial };
+
 // Enciphers 64 bytes from `offset`, or what of them there is.
+template <Text T>
 SLUICE_INLINE void encipher(const CmPacket& p, uint32_t offset) {
+    const uint8_t* src = p.src + offset;
+    uint8_t* dst = p.message + p.header_len + offset;
     __m512i x = xor3(counters[offset / 64], _mm512_broadcast_i32x4(load_block(p.iv)), round_key(p, 0));
     SLUICE_UNROLL for (unsigned r = 1; r < aes_rounds; ++r) x = _mm512_aesenc_epi128(x, round_key(p, r));
     const __mmask64 bytes = bytes_before(int64_t{p.text_len} - offset);
-    const __m512i text = _mm512_maskz_loadu_epi8(bytes, p.src + offset);
+    const __m512i text = T == Text::whole ? _mm512_loadu_si512(src) : _mm512_maskz_loadu_epi8(bytes, src);
     x = _mm512_aesenclast_epi128(x, _mm512_xor_si512(text, round_key(p, aes_rounds)));
-    _mm512_mask_storeu_epi8(p.message + p.header_len + offset, bytes, x);
+    if constexpr (T == Text::whole) {
+        _mm512_storeu_si512(dst, x);
+    } else {
+        _mm512_mask_storeu_epi8(dst, bytes, x);
+    }
 }
 
 // Block `i` of a message that is longer.
@@ -85,8 +95,8 @@ SLUICE_INLINE void chain(Sha1State& h, const Sha1State& s, __mmask16 live) {
     h.e = _mm512_mask_add_epi32(h.e, live, h.e, s.e);
 }
 
-// Block `i` of all lanes. Padded: some message ends in it, or has. Cipher: payload is left to encipher.
-template <bool Padded, bool Cipher>
+// Block `i` of all lanes. Padded: some message ends in it, or has.
+template <bool Padded, Text T>
 __attribute__((noinline)) void step(Sha1State& h, const Lane (&lanes)[sha1_lanes], uint32_t i) {
     __m512i w[16];
     SLUICE_UNROLL for (unsigned k = 0; k < sha1_lanes; ++k) {
@@ -94,11 +104,22 @@ __attribute__((noinline)) void step(Sha1State& h, const Lane (&lanes)[sha1_lanes
     }
     transpose(w);
     Sha1State s = h;
-    sha1_rounds(s, w, [&]<int T>() __attribute__((always_inline)) {
-        if constexpr (Cipher && T % 5 == 0) asm volatile("" : "+v"(s.a) : : "memory");
-        if constexpr (Cipher && T % 5 == 0) encipher(*lanes[T / 5].packet, block_bytes * (i + 1));
+    sha1_rounds(s, w, [&]<int Round>() __attribute__((always_inline)) {
+        if constexpr (T != Text::none && Round % 5 == 0) {
+            asm volatile("" : "+v"(s.a) : : "memory");  // or the compiler gathers what is spread on purpose
+            encipher<T>(*lanes[Round / 5].packet, block_bytes * (i + 1));
+        }
     });
     chain(h, s, Padded ? live_lanes(lanes, i) : static_cast<__mmask16>(0xffff));
+}
+
+template <bool Padded>
+SLUICE_INLINE void step(Text text, Sha1State& h, const Lane (&lanes)[sha1_lanes], uint32_t i) {
+    switch (text) {
+        case Text::none: return step<Padded, Text::none>(h, lanes, i);
+        case Text::whole: return step<Padded, Text::whole>(h, lanes, i);
+        case Text::partial: return step<Padded, Text::partial>(h, lanes, i);
+    }
 }
 
 // Chaining values behind the inner (0) or the outer (5) pad.
@@ -140,26 +161,26 @@ void seal_cm_sha1(const CmPacket* const* packets, unsigned count) noexcept {
     CmPacket nobody = *packets[0];
     nobody.text_len = 0;
     Lane lanes[sha1_lanes];
-    uint32_t longest_text = 0, most_blocks = 0, whole_blocks = ~0u;
+    uint32_t longest_text = 0, shortest_text = ~0u, most_blocks = 0, whole_blocks = ~0u;
     for (unsigned k = 0; k < sha1_lanes; ++k) {
         const bool taken = k < count;
         const CmPacket& p = taken ? *packets[k] : nobody;
         const uint32_t len = taken ? p.header_len + p.text_len + 4 : 0;
         lanes[k] = {&p, len, taken ? cm_blocks(p.header_len, p.text_len) : 0};
         if (p.text_len > longest_text) longest_text = p.text_len;
+        if (p.text_len < shortest_text) shortest_text = p.text_len;
         if (lanes[k].blocks > most_blocks) most_blocks = lanes[k].blocks;
         if (len / block_bytes < whole_blocks) whole_blocks = len / block_bytes;
     }
 
-    for (const Lane& lane : lanes) encipher(*lane.packet, 0);
+    for (const Lane& lane : lanes) encipher<Text::partial>(*lane.packet, 0);
     Sha1State h = load_pads(lanes, 0);
     for (uint32_t i = 0; i < most_blocks; ++i) {
-        const bool cipher = block_bytes * (i + 1) < longest_text;
-        if (i < whole_blocks) {
-            cipher ? step<false, true>(h, lanes, i) : step<false, false>(h, lanes, i);
-        } else {
-            cipher ? step<true, true>(h, lanes, i) : step<true, false>(h, lanes, i);
-        }
+        const uint32_t offset = block_bytes * (i + 1);
+        const Text text = offset >= longest_text                  ? Text::none
+                          : offset + block_bytes <= shortest_text ? Text::whole
+                                                                  : Text::partial;
+        i < whole_blocks ? step<false>(text, h, lanes, i) : step<true>(text, h, lanes, i);
     }
     outer_hash(h, lanes);
     store_tags(h, lanes, count);
