@@ -9,25 +9,18 @@
 namespace sluice::srtp {
 namespace {
 
-constexpr std::size_t prefetch_distance = 3;
+// Of a key's first line, and the pads and round keys of CM-SHA1. The GCM kernel fetches the rest itself.
+constexpr std::size_t prefetch_distance = 4;
 // Below this many lanes one SHA-NI stream at a time beats sixteen lanes, most of them idle.
 constexpr std::size_t min_lanes = 4;
 
-void prefetch(const void* begin, const void* end) noexcept {
-    const auto* line = static_cast<const char*>(begin);
-    for (; line < end; line += 64) __builtin_prefetch(line);
-}
-
-// Keys of large rooms do not stay in L2: ask for the lines that sealing will read, and for no more.
-void prefetch_key(const SealJob& job) noexcept {
-    const TxKey* key = job.key;
-    if (key == nullptr) return;
-    const auto& gcm = key->rtp.gcm128;
-    // Of the long ones; a short payload's key costs nothing more to ask for.
-    const unsigned registers = std::min<unsigned>(job.payload_len / 64 + 1u, avx512::gcm_powers);
-    __builtin_prefetch(key);
-    prefetch(gcm.strides[avx512::gcm_powers - registers], &gcm + 1);
-    __builtin_prefetch(&key->rtp.cm);  // CM-SHA1's are the first four
+void prefetch_key(const SealJob& job, Suite like) noexcept {
+    const auto* line = static_cast<const char*>(static_cast<const void*>(job.key));
+    if (line == nullptr) return;
+    __builtin_prefetch(line);
+    if (like != Suite::aes_cm_128_hmac_sha1_80) return;
+    line += offsetof(TxKey, rtp);
+    for (std::size_t i = 0; i < sizeof(KeyState::CmState); i += 64) __builtin_prefetch(line + i);
 }
 
 }  // namespace
@@ -37,12 +30,14 @@ Avx512Sealer::~Avx512Sealer() {
 }
 
 void Avx512Sealer::seal_rtp(std::span<SealJob> jobs) {
-    for (std::size_t i = 0; i < std::min(prefetch_distance, jobs.size()); ++i) prefetch_key(jobs[i]);
+    Suite suite = Suite::none;  // of the job before: the next is likely to be like it
+    for (std::size_t i = 0; i < std::min(prefetch_distance, jobs.size()); ++i) prefetch_key(jobs[i], suite);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        if (i + prefetch_distance < jobs.size()) prefetch_key(jobs[i + prefetch_distance]);
+        if (i + prefetch_distance < jobs.size()) prefetch_key(jobs[i + prefetch_distance], suite);
         SealJob& job = jobs[i];
-        switch (job.key == nullptr ? Suite::none : job.key->suite_for(Backend::avx512)) {
-            case Suite::aead_aes_128_gcm: seal_gcm(job); break;
+        suite = job.key == nullptr ? Suite::none : job.key->suite_for(Backend::avx512);
+        switch (suite) {
+            case Suite::aead_aes_128_gcm: take_gcm(job); break;
             case Suite::aes_cm_128_hmac_sha1_80:
                 if (job.payload_len <= avx512::cm_max_payload)
                     take_lane(job);
@@ -53,24 +48,32 @@ void Avx512Sealer::seal_rtp(std::span<SealJob> jobs) {
             case Suite::none: job.out_len = 0; break;
         }
     }
+    run_gcm();
     run_lanes();
 }
 
-void Avx512Sealer::seal_gcm(SealJob& job) noexcept {
+void Avx512Sealer::take_gcm(SealJob& job) noexcept {
+    job.out_len = static_cast<std::uint16_t>(job.header_len + job.payload_len + gcm_tag_bytes);
+    if (!avx512::in_gcm_range(job.header_len, job.payload_len)) return seal_long_gcm(job);
+    if (gcms_ == max_lanes) run_gcm();
+    const TxKey& key = *job.key;
+    std::uint8_t* body = job.dst + job.header_len;
+    avx512::describe(gcm_packets_[gcms_++], &key.rtp.gcm128, gcm_iv(key.rtp_salt, job.ssrc, job.index), job.dst,
+                     job.header_len, job.payload, body, job.payload_len, body + job.payload_len);
+}
+
+void Avx512Sealer::run_gcm() noexcept {
+    avx512::seal_gcm128(gcm_packets_.data(), gcms_);
+    gcms_ = 0;
+}
+
+void Avx512Sealer::seal_long_gcm(SealJob& job) noexcept {
     const TxKey& key = *job.key;
     std::uint8_t* body = job.dst + job.header_len;
     const Iv iv = gcm_iv(key.rtp_salt, job.ssrc, job.index);
-    if (avx512::in_gcm_range(job.header_len, job.payload_len)) {
-        avx512::GcmPacket packet;
-        avx512::describe(packet, &key.rtp.gcm128, iv, job.dst, job.header_len, job.payload, body, job.payload_len,
-                         body + job.payload_len);
-        avx512::seal_gcm128(&packet, 1);
-    } else {
-        const TransientGcmKey expanded(manager_, avx512::cipher_key(key.rtp.gcm128));
-        manager_.gcm128_enc(expanded.get(), &gcm_context_, body, job.payload, job.payload_len, iv.bytes.data(), job.dst,
-                            job.header_len, body + job.payload_len, gcm_tag_bytes);
-    }
-    job.out_len = static_cast<std::uint16_t>(job.header_len + job.payload_len + gcm_tag_bytes);
+    const TransientGcmKey expanded(manager_, avx512::cipher_key(key.rtp.gcm128));
+    manager_.gcm128_enc(expanded.get(), &gcm_context_, body, job.payload, job.payload_len, iv.bytes.data(), job.dst,
+                        job.header_len, body + job.payload_len, gcm_tag_bytes);
 }
 
 void Avx512Sealer::take_lane(SealJob& job) noexcept {

@@ -1,10 +1,13 @@
 #include "perf/micro/paired.hpp"
 
+#include <emmintrin.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <array>
+#include <bit>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -73,14 +76,14 @@ protected:
     [[nodiscard]] std::size_t viewer_of(std::size_t job) const noexcept { return viewer_of_[job]; }
 
 private:
+    // With two stores, as the fan-out does it.
     void write_header(std::uint8_t* out) const {
-        const auto sequence = static_cast<std::uint16_t>(index_);
-        std::array<std::uint8_t, 32> header{0x90, 0xe6};
-        store(header.data() + 2, be16(sequence));
-        store(header.data() + 8, be32(first_ssrc + static_cast<std::uint32_t>(viewer_)));
-        store(header.data() + 12, be16(0xbede));
-        store(header.data() + 14, be16(2));
-        std::copy(header.begin(), header.end(), out);
+        const auto swapped = [](std::uint32_t value) { return static_cast<int>(std::byteswap(value)); };
+        const auto sequence = static_cast<std::uint32_t>(index_ & 0xffff);
+        const std::uint32_t ssrc = first_ssrc + static_cast<std::uint32_t>(viewer_);
+        const __m128i fixed = _mm_set_epi32(swapped(0xbede'0002), swapped(ssrc), 0, swapped(0x90e6'0000 | sequence));
+        std::memcpy(out, &fixed, sizeof fixed);
+        std::memset(out + sizeof fixed, 0, header_size - sizeof fixed);
     }
 
     std::string name_;
