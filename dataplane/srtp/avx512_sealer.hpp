@@ -1,10 +1,10 @@
 // Sealing with our own kernels (avx512/): GCM packet by packet, CM-SHA1 sixteen lanes at a time.
 //
-// Theory of operation. seal_rtp() walks the batch once and describes each job to the kernel of its suite: a call
-// per packet would cost as much as a third of a small one. At 64 packets, or at the end of the batch, the
-// kernels run. CM-SHA1 packets are sorted by length and run in groups
-// of sixteen, so that audio and video, small rooms and large, do not wait for each other's length. What
-// is outside the kernels' range, too few lanes, and SRTCP go to ipsec-mb.
+// Theory of operation. seal_rtp() walks the batch once and describes each job to the kernel of its suite. At 64
+// packets of a suite, or at the end of the batch, the kernels run: GCM in order, fetching the keys of the next
+// packets meanwhile; CM-SHA1 sorted by length, in groups of sixteen, so that audio and video, small rooms and
+// large, do not wait for each other's length. What is outside the kernels' range, too few lanes, and SRTCP
+// go to ipsec-mb.
 // Thread: owning worker only.
 #pragma once
 
