@@ -6,6 +6,7 @@
 #include "controlplane/dtls/context_impl.hpp"
 #include "controlplane/dtls/datagram_bio.hpp"
 #include "controlplane/dtls/engine.hpp"
+#include "controlplane/dtls/lean_library.hpp"
 #include "controlplane/dtls/record.hpp"
 
 namespace sluice::dtls {
@@ -55,7 +56,7 @@ std::expected<Context, Error> Context::create(Certificate certificate, ContextOp
     if (!profiles) return std::unexpected(profiles.error());
     auto impl = std::make_shared<Impl>();
     impl->bio_method = make_datagram_bio_method();
-    impl->ssl_ctx.reset(SSL_CTX_new(DTLS_method()));
+    impl->ssl_ctx.reset(SSL_CTX_new_ex(lean_library(), nullptr, DTLS_method()));
     if (!impl->bio_method || !impl->ssl_ctx || !configure(impl->ssl_ctx.get(), certificate, *profiles))
         return std::unexpected(Error{"cannot set up DTLS: " + take_openssl_error()});
     ERR_clear_error();

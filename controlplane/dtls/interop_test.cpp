@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -55,14 +56,35 @@ void write_pem(const Certificate& certificate, const std::string& file) {
     std::fclose(out);
 }
 
+// A key and certificate of another kind than ours, in one file; its SHA-256.
+std::string make_foreign_pem(const std::string& kind, const std::string& file) {
+    const std::string command = "openssl req -x509 -newkey " + kind + " -nodes -keyout " + file + ".key -out " + file +
+                                ".crt -subj /CN=x -days 2 2>/dev/null && cat " + file + ".crt " + file + ".key >" + file;
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    std::FILE* in = std::fopen(file.c_str(), "r");
+    X509* x509 = in != nullptr ? PEM_read_X509(in, nullptr, nullptr, nullptr) : nullptr;
+    if (in != nullptr) std::fclose(in);
+    std::uint8_t digest[32] = {};
+    unsigned length = 0;
+    EXPECT_NE(x509, nullptr);
+    if (x509 != nullptr) X509_digest(x509, EVP_sha256(), digest, &length);
+    X509_free(x509);
+    return hex_colons(digest);
+}
+
 // With a `cipher` the client offers only that one, and our side is released as soon as it is connected.
-Session serve_s_client(const std::string& profile, int key_material, const std::string& cipher = {}) {
+Session serve_s_client(const std::string& profile, int key_material, const std::string& cipher = {},
+                       const std::string& key_kind = {}) {
     Session run;
     Directory const directory;
     std::string const pem = (directory.path / "client.pem").string();
     std::string const transcript = (directory.path / "out").string();
     Certificate const client = test::make_certificate();
-    write_pem(client, pem);
+    std::string client_print = client.fingerprint_sha256();
+    if (key_kind.empty())
+        write_pem(client, pem);
+    else
+        client_print = make_foreign_pem(key_kind, pem);
 
     int const socket_fd = socket(AF_INET, SOCK_DGRAM, 0);
     sockaddr_in address{};
@@ -93,7 +115,7 @@ Session serve_s_client(const std::string& profile, int key_material, const std::
     close(input[0]);
 
     Context context = test::make_context();
-    Endpoint server(context, Role::server, {parse_fingerprint("sha-256 " + client.fingerprint_sha256()).value()});
+    Endpoint server(context, Role::server, {parse_fingerprint("sha-256 " + client_print).value()});
     std::optional<Remnant> remnant;
     auto read_once = [&](int wait_ms) {
         pollfd ready{.fd = socket_fd, .events = POLLIN, .revents = 0};
@@ -145,6 +167,13 @@ TEST(Interop, ExportsTheKeysThatOpensslsClientExports) {
         EXPECT_NE(run.transcript.find("Keying material: " + run.our_keys), std::string::npos) << run.transcript;
         EXPECT_NE(run.transcript.find("SRTP Extension negotiated, profile=" + std::string(profile)), std::string::npos);
         EXPECT_NE(run.transcript.find("X25519"), std::string::npos);
+    }
+}
+
+TEST(Interop, AClientMayHaveACertificateOfAnotherKind) {
+    for (const char* kind : {"rsa:2048", "ed25519"}) {
+        Session const run = serve_s_client("SRTP_AEAD_AES_128_GCM", 56, {}, kind);
+        EXPECT_EQ(run.state, State::connected) << kind << ": " << run.error << run.transcript;
     }
 }
 
