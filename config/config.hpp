@@ -106,6 +106,7 @@ struct Admission {
     std::uint32_t max_sessions = 4000;
     std::uint32_t max_rooms = 1000;
     std::uint32_t max_viewers_per_room = 2000;
+    std::uint32_t max_joins = 2000;  // under way
     bool operator==(const Admission&) const = default;
 };
 

@@ -56,6 +56,7 @@ constexpr KeyReaders table[] = {
     {"admission.max_sessions", control},
     {"admission.max_rooms", control},
     {"admission.max_viewers_per_room", control},
+    {"admission.max_joins", control},
     {"log.level", control | data},
     {"log.format", control | data},
     {"limits.sdp_kb", control},

@@ -219,6 +219,8 @@ const auto& rows() {
         integer<&C::admission, &Admission::max_rooms>("admission.max_rooms", 1, 1'000'000, warm, "Rooms at one time."),
         integer<&C::admission, &Admission::max_viewers_per_room>("admission.max_viewers_per_room", 1, 1'000'000, warm,
                                                                  "Viewers in one room."),
+        integer<&C::admission, &Admission::max_joins>("admission.max_joins", 1, 1'000'000, warm,
+                                                      "Joins under way at one time: answered, and not connected yet."),
 
         choice<&C::log, &Log::level>(
             "log.level", levels, warm,

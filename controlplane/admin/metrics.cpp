@@ -57,6 +57,14 @@ void engine_metrics(Writer& out, const Engine& engine) {
     for (const auto& [id, s] : engine.sessions()) publishers += s->publishes();
     out.value(publishers, "role=\"publisher\"");
     out.value(engine.sessions().size() - publishers, "role=\"viewer\"");
+    out.family("sluice_joins_under_way", "gauge", "Sessions that are not connected yet");
+    out.value(engine.joins_under_way());
+    out.family("sluice_handshake_datagrams_dropped", "counter",
+               "DTLS datagrams for which the handshakes' threads had no room");
+    out.value(engine.handshakes().counters().dropped);
+    out.family("sluice_handshake_wait_seconds", "gauge",
+               "How long what is worked on now has waited for a handshakes' thread");
+    out.value(static_cast<double>(engine.handshakes().waited().count()) * 1e-9);
     out.family("sluice_sessions_created", "counter", "Sessions whose offer was accepted");
     out.value(c.sessions_created);
     out.family("sluice_sessions_connected", "counter", "Sessions whose DTLS handshake was completed");

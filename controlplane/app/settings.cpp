@@ -26,6 +26,7 @@ room::EngineOptions engine_options(const config::Config& config) {
     options.budget.sessions = config.admission.max_sessions;
     options.budget.rooms = config.admission.max_rooms;
     options.budget.viewers_per_room = config.admission.max_viewers_per_room;
+    options.budget.joins = config.admission.max_joins;
     for (const std::string& text : config.rtc.addresses)
         if (const auto address = config::parse_advertised(text)) options.public_addresses.push_back(address->advertised);
     if (config.rtc.prefer_suite == config::Suite::aes_cm_128_hmac_sha1_80)

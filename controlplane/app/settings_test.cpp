@@ -84,6 +84,8 @@ const std::map<std::string, Applied, std::less<>> applied{
     {"admission.max_viewers_per_room",
      {[](const Config& c) { return text(engine_options(c).budget.viewers_per_room); },
       [](Config& c) { c.admission.max_viewers_per_room = 5; }}},
+    {"admission.max_joins",
+     {[](const Config& c) { return text(engine_options(c).budget.joins); }, [](Config& c) { c.admission.max_joins = 5; }}},
     {"log.level",
      {[](const Config& c) { return log_settings(c).level; }, [](Config& c) { c.log.level = config::LogLevel::error; }}},
     {"log.format",

@@ -26,6 +26,7 @@ std::string_view to_string(AdmissionReason reason) noexcept {
         case AdmissionReason::data_plane: return "data_plane";
         case AdmissionReason::not_ready: return "not_ready";
         case AdmissionReason::draining: return "draining";
+        case AdmissionReason::joins: return "joins";
         case AdmissionReason::count: break;
     }
     return "unknown";
@@ -36,6 +37,12 @@ std::optional<AdmissionRefusal> admit(session::Role role, const Budget& budget, 
     using enum AdmissionReason;
     const bool viewer = role == session::Role::viewer;
     if (!limits.ready) return AdmissionRefusal{not_ready, "the data plane is not ready: " + limits.reason, 2};
+    // They come faster than they get connected: another second is all it takes, so those who ask again find room.
+    if (full(load.joins, budget.joins))
+        return AdmissionRefusal{joins, fmt::format("{} joins are under way, as many as this node takes at once", load.joins),
+                                1};
+    if (load.handshake_wait_ns > budget.handshake_wait_ns)
+        return AdmissionRefusal{joins, fmt::format("handshakes are {} ms behind", load.handshake_wait_ns / 1'000'000), 2};
     if (full(load.sessions, budget.sessions))
         return AdmissionRefusal{sessions, fmt::format("this node carries {} sessions, its limit", load.sessions)};
     if (load.room_is_new && full(load.rooms, budget.rooms))

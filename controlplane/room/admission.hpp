@@ -18,7 +18,9 @@ struct Budget {
     std::uint32_t rooms = 0;     // 0 = no limit
     std::uint32_t viewers_per_room = 0;
     std::uint32_t publishers_per_room = 0;
-    double busy = 0.8;  // of a worker: above, no new placements
+    std::uint32_t joins = 0;                         // under way: answered, not connected yet; 0 = no limit
+    std::int64_t handshake_wait_ns = 1'000'000'000;  // what waits longer for a handshake thread is a join that fails
+    double busy = 0.8;                               // of a worker: above, no new placements
 };
 
 // What the data plane said of itself.
@@ -42,6 +44,8 @@ struct Load {
     std::uint32_t room_publishers = 0;
     double room_bps = 0;  // what a viewer of this room adds
     double room_packets_per_s = 0;
+    std::uint32_t joins = 0;
+    std::int64_t handshake_wait_ns = 0;
     double least_busy = 0;  // busy ratio of the least busy worker
 };
 
@@ -56,6 +60,7 @@ enum class AdmissionReason : std::uint8_t {
     data_plane,
     not_ready,
     draining,
+    joins,
     count
 };
 [[nodiscard]] std::string_view to_string(AdmissionReason reason) noexcept;

@@ -125,6 +125,8 @@ public:
     [[nodiscard]] EventLog& events() noexcept { return events_; }
     [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
+    [[nodiscard]] const session::HandshakePool& handshakes() const noexcept { return environment_.handshakes; }
+    [[nodiscard]] std::size_t joins_under_way() const noexcept { return pending_.size(); }
     [[nodiscard]] const dpclient::Client& client() const noexcept { return environment_.client; }
     [[nodiscard]] const dpclient::Program& program() const noexcept { return environment_.program; }
     [[nodiscard]] std::int64_t unix_ms() const { return environment_.unix_ms(); }
@@ -177,6 +179,7 @@ private:
     // engine_events.cpp
     void note(Room& room, const std::string& text);
     void note_node(const std::string& text);
+    void note_refusal(Room& room, session::Role role, const std::string& detail);
     void note_silence(const abi::EventTransportSilent& event);
     void note_lost_events();
     void keep_events();

@@ -1,6 +1,7 @@
 // What is told to operators: events of rooms and of the node, those of the data plane among them, and the tails of both that
 // outlive this process in the data plane's blobs.
 #include <algorithm>
+#include <utility>
 
 #include "controlplane/core/log.hpp"
 #include "controlplane/room/engine.hpp"
@@ -14,6 +15,7 @@ using session::Session;
 namespace {
 
 constexpr std::uint16_t node_events_version = 1;
+constexpr std::int64_t refusals_apart_ms = 1000;
 constexpr std::int64_t moves_apart_ms = 1000;  // a path that flaps must not push everything else out
 
 std::string name_of(const Session& s) {
@@ -36,6 +38,16 @@ void Engine::note_node(const std::string& text) {
     node_events_.push_back(events_.add(unix_ms(), {}, text));
     if (node_events_.size() > max_room_events) node_events_.pop_front();
     node_events_changed_ = true;
+}
+
+// At most once a second: what a crowd beyond the limit is told must not push everything else out.
+void Engine::note_refusal(Room& room, session::Role role, const std::string& detail) {
+    ++room.refusals_unnoted;
+    if (unix_ms() - room.refusal_noted_ms < refusals_apart_ms) return;
+    room.refusal_noted_ms = unix_ms();
+    const std::uint32_t count = std::exchange(room.refusals_unnoted, 0);
+    note(room, std::string{role == session::Role::publisher ? "publisher" : "viewer"} + " refused: " + detail +
+                   (count > 1 ? ", and " + std::to_string(count - 1) + " before" : ""));
 }
 
 // At most twice a second, so that a rush of joins does not write each room's tail as often.

@@ -234,6 +234,88 @@ TEST_F(EngineTest, ACloseNotifyEndsTheSession) {
     ASSERT_TRUE(pump_until(camera, [&] { return engine().sessions().empty(); }));
 }
 
+TEST_F(EngineTest, AJoinThatEndsDuringItsHandshakeLeavesNothing) {
+    boot();
+    Peer viewer(test::golden(test::receive), 5001), late(test::golden(test::receive), 5002);
+    for (Peer* peer : {&viewer, &late}) {
+        ASSERT_TRUE(join(*peer, Role::watch));
+        punt(*peer, abi::PuntClass::stun, check_of(*peer));
+        ASSERT_TRUE(pump_until(*peer, [&] { return peer->stun_answers > 0; }));
+        peer->dtls.emplace(peer->context, dtls::Role::client,
+                           dtls::Fingerprints{*dtls::parse_fingerprint(
+                               "sha-256 " + peer->answer.media.front().fingerprints.front().value)});
+        peer->dtls->start();
+        std::vector<std::uint8_t> hello;
+        ASSERT_TRUE(peer->dtls->take_output(hello));
+        punt(*peer, abi::PuntClass::dtls, hello);
+    }
+    // In the same turn: its ClientHello is with a thread, whose answer finds nobody.
+    io.restart();
+    io.poll();
+    ASSERT_TRUE(erase(viewer.created->session_id)->has_value());
+    EXPECT_EQ(engine().sessions().size(), 1u);
+    EXPECT_EQ(plane->transports().size(), 1u);
+    ASSERT_TRUE(pump_until(late, [&] { return late.dtls->state() == dtls::State::connected; })) << "others' go on";
+    // And this process ends with a handshake under way.
+    Peer third(test::golden(test::receive), 5003);
+    ASSERT_TRUE(join(third, Role::watch));
+    punt(third, abi::PuntClass::stun, check_of(third));
+    settle();
+    life.reset();
+}
+
+TEST_F(EngineTest, ALostLastFlightIsRepeatedWhenTheClientRepeatsItsOwn) {
+    boot();
+    Peer viewer(test::golden(test::receive), 5001);
+    ASSERT_TRUE(join(viewer, Role::watch));
+    punt(viewer, abi::PuntClass::stun, check_of(viewer));
+    ASSERT_TRUE(pump_until(viewer, [&] { return viewer.stun_answers > 0; }));
+    viewer.dtls.emplace(
+        viewer.context, dtls::Role::client,
+        dtls::Fingerprints{*dtls::parse_fingerprint("sha-256 " + viewer.answer.media.front().fingerprints.front().value)});
+    viewer.dtls->start();
+    // The first flights pass; what the server says once it has the keys is lost.
+    const auto keyed = [&] { return plane->transports().at(viewer.id).suite != abi::CryptoSuite::none; };
+    ASSERT_TRUE(pump_until(viewer, [&] { return viewer.dtls->counters().datagrams_sent > 1; }));
+    ASSERT_TRUE(until([&] {
+        if (!keyed()) return false;
+        settle();
+        bool lost = false;
+        while (const auto out = plane->take_injected(viewer.worker)) lost |= out->record.transport == viewer.id;
+        return lost;
+    }));
+    ASSERT_EQ(viewer.dtls->state(), dtls::State::connecting);
+    ASSERT_TRUE(pump_until(viewer, [&] { return viewer.dtls->state() != dtls::State::connecting; }));
+    EXPECT_EQ(viewer.dtls->state(), dtls::State::connected) << viewer.dtls->error();
+}
+
+TEST_F(EngineTest, JoinsBeyondTheQueueAreAskedToComeBackAndThoseInItGoOn) {
+    options.budget.joins = 2;
+    boot();
+    Peer camera(test::golden(test::single_send), 5000), first(test::golden(test::receive), 5001),
+        second(test::golden(test::receive), 5002), third(test::golden(test::receive), 5003);
+    enter(camera, Role::publish);
+    ASSERT_TRUE(join(first, Role::watch));
+    ASSERT_TRUE(join(second, Role::watch));
+    EXPECT_FALSE(join(third, Role::watch));
+    ASSERT_TRUE(third.refused);
+    EXPECT_EQ(third.refused->status, 503);
+    EXPECT_EQ(third.refused->retry_after_s, 1);
+    EXPECT_THAT(third.refused->detail, testing::HasSubstr("2 joins are under way"));
+    EXPECT_EQ(engine().counters().refused[static_cast<std::size_t>(AdmissionReason::joins)], 1u);
+    for (int i = 0; i < 20; ++i) EXPECT_FALSE(join(third, Role::watch));
+    EXPECT_EQ(std::ranges::count_if(engine().rooms().at("r").events,
+                                    [](const Event& e) { return e.text.find("refused") != std::string::npos; }),
+              1)
+        << "once a second";
+    connect(first);
+    settle();
+    third.refused.reset();
+    EXPECT_TRUE(join(third, Role::watch)) << "one is through";
+    connect(second);
+    EXPECT_TRUE(engine().find(camera.id)->state.connected());
+}
+
 TEST_F(EngineTest, AnEmptyRoomIsForgottenAfterItsTimeout) {
     boot();
     Peer camera(test::golden(test::single_send), 5000);

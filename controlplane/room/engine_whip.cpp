@@ -41,6 +41,8 @@ Load Engine::load(const std::string& name) const {
     load.sources = static_cast<std::uint32_t>(environment_.program.sources().size());
     load.legs = static_cast<std::uint32_t>(environment_.program.legs().size());
     load.rooms = static_cast<std::uint32_t>(rooms_.size());
+    load.joins = static_cast<std::uint32_t>(pending_.size());
+    load.handshake_wait_ns = environment_.handshakes.waited().count();
     load.least_busy = meters_.least_busy();
     // What is measured lags behind a rush of joins, so each viewer counts for what its room sends, connected or not.
     if (const auto room = rooms_.find(name); room != rooms_.end()) {
@@ -71,8 +73,7 @@ void Engine::create(whip::Role whip_role, std::string room_name, std::optional<w
     if (refusal) {
         ++counters_.refused[static_cast<std::size_t>(refusal->reason)];
         if (const auto room = rooms_.find(room_name); room != rooms_.end())
-            note(room->second,
-                 std::string{role == session::Role::publisher ? "publisher" : "viewer"} + " refused: " + refusal->detail);
+            note_refusal(room->second, role, refusal->detail);
         return done(std::unexpected(whip::Refusal{503, "Over capacity", refusal->detail, refusal->retry_after_s}));
     }
 

@@ -77,6 +77,19 @@ TEST(Admission, KnowsTheTablesOfTheDataPlaneAndWhetherItIsThere) {
     EXPECT_EQ(admit(session::Role::viewer, {}, {}, {.ready = false, .reason = "gone"})->reason, AdmissionReason::not_ready);
 }
 
+TEST(Admission, RefusesJoinsThatComeFasterThanTheyGetConnectedForAMoment) {
+    const auto refusal = admit(session::Role::viewer, {.joins = 100}, {.joins = 100}, ready());
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->reason, AdmissionReason::joins);
+    EXPECT_EQ(refusal->retry_after_s, 1);
+    EXPECT_THAT(refusal->detail, testing::HasSubstr("100 joins are under way"));
+    EXPECT_FALSE(admit(session::Role::viewer, {.joins = 100}, {.joins = 99}, ready()));
+    const auto behind = admit(session::Role::publisher, {}, {.handshake_wait_ns = 1'500'000'000}, ready());
+    ASSERT_TRUE(behind);
+    EXPECT_EQ(behind->reason, AdmissionReason::joins);
+    EXPECT_THAT(behind->detail, testing::HasSubstr("1500 ms behind"));
+}
+
 TEST(Admission, RefusesWhenEveryWorkerIsBusyOrTheRoomIsFull) {
     EXPECT_EQ(admit(session::Role::viewer, {}, {.least_busy = 0.9}, ready())->reason, AdmissionReason::busy);
     EXPECT_EQ(admit(session::Role::viewer, {.viewers_per_room = 3}, {.room_viewers = 3}, ready())->reason,

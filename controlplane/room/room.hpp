@@ -38,6 +38,9 @@ struct Room {
     std::int64_t empty_since_ns = 0;  // 0 = somebody is here
     Egress sends;                     // to each viewer, as measured last
 
+    std::int64_t refusal_noted_ms = 0;  // unix
+    std::uint32_t refusals_unnoted = 0;
+
     // The chosen layer of each simulcast line, by its first layer's source.
     std::map<abi::SourceId, LayerChoice> layers;
 
