@@ -73,6 +73,16 @@ class Paths(Media):
     def test_the_publishers_roc_rolls_over(self):
         self.stream("--start-sequence", 65400, "--video-pps", 300, viewers=3)
 
+    def test_many_rooms_with_publishers_and_viewers_of_their_own(self):
+        with Load("many", 2, "--rooms", 4, "--publishers", 1, "--join-timeout", 20, "--join-rate", 0, "--oracle-viewers", 3) as load:
+            load.wait_joined(30)
+            load.wait_status(lambda s: s["viewers_without_picture"] == 0, 10, "every viewer has a picture")
+            self.assertEqual([self.room(f"many-{room}") for room in range(1, 6)], [200, 200, 200, 200, 404])
+            report = load.finish()
+        self.assertEqual((report["publishers_connected"], report["viewers_with_media"]), (4, 8))
+        for key in NO_FAULT:
+            self.assertEqual(report[key], 0, f"{key}: {report['failures']} {report['errors']}")
+
     def test_loss_towards_viewers_is_repaired_by_rtx(self):
         with Load("lossy", 5, "--receive-loss", 0.05) as load:
             load.wait_joined(30)

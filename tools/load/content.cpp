@@ -1,9 +1,11 @@
 #include "tools/load/content.hpp"
 
+#include <nmmintrin.h>
+
 #include <algorithm>
+#include <cstring>
 
 #include "dataplane/base/byteorder.hpp"
-#include "dataplane/base/crc32.hpp"
 #include "dataplane/media/frame_info.hpp"
 
 namespace sluice::loadgen {
@@ -11,6 +13,20 @@ namespace {
 
 constexpr std::uint32_t magic = 0x534c4c44;  // "SLLD"
 constexpr std::size_t crc_size = 4;
+
+// CRC-32C by the CPU's instruction: 8 bytes at a time.
+std::uint32_t crc32c(ByteView bytes) noexcept {
+    std::uint64_t crc = 0xffffffff;
+    const std::uint8_t* p = bytes.data();
+    std::size_t left = bytes.size();
+    for (; left >= 8; left -= 8, p += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, p, 8);
+        crc = _mm_crc32_u64(crc, word);
+    }
+    for (; left != 0; --left, ++p) crc = _mm_crc32_u8(static_cast<std::uint32_t>(crc), *p);
+    return ~static_cast<std::uint32_t>(crc);
+}
 
 // [magic][stream][counter][time][filler][CRC of `covered` up to here]
 void write_content(ByteSpan covered, std::size_t at, const Content& content) noexcept {
@@ -21,7 +37,7 @@ void write_content(ByteSpan covered, std::size_t at, const Content& content) noe
     store(p + 16, be64(static_cast<std::uint64_t>(content.sent_ns)));
     // A filler that differs from packet to packet.
     std::fill(p + 24, covered.data() + covered.size() - crc_size, static_cast<std::uint8_t>(content.counter * 31 + 7));
-    store(covered.data() + covered.size() - crc_size, be32(crc32(covered.first(covered.size() - crc_size))));
+    store(covered.data() + covered.size() - crc_size, be32(crc32c(covered.first(covered.size() - crc_size))));
 }
 
 std::optional<Content> read_content(ByteView covered, std::size_t at) noexcept {
@@ -29,7 +45,7 @@ std::optional<Content> read_content(ByteView covered, std::size_t at) noexcept {
     const std::uint8_t* p = covered.data() + at;
     if (load<be32>(p).value() != magic) return std::nullopt;
     const std::uint32_t crc = load<be32>(covered.data() + covered.size() - crc_size).value();
-    if (crc != crc32(covered.first(covered.size() - crc_size))) return std::nullopt;
+    if (crc != crc32c(covered.first(covered.size() - crc_size))) return std::nullopt;
     return Content{load<be32>(p + 4).value(), load<be64>(p + 8).value(),
                    static_cast<std::int64_t>(load<be64>(p + 16).value())};
 }

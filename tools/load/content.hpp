@@ -24,7 +24,7 @@ struct VideoPlace {
     std::uint16_t picture_id = 0;
 };
 
-inline constexpr std::size_t content_size = 4 + 4 + 8 + 8 + 4;  // magic, the three fields, CRC-32
+inline constexpr std::size_t content_size = 4 + 4 + 8 + 8 + 4;  // magic, the three fields, CRC-32C
 inline constexpr std::size_t vp8_descriptor_size = 4;
 inline constexpr std::size_t vp8_frame_head_size = 10;
 inline constexpr std::size_t min_video_payload = vp8_descriptor_size + vp8_frame_head_size + content_size;

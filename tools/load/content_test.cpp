@@ -2,10 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
 #include <array>
 
 #include "dataplane/media/frame_info.hpp"
+#include "tools/load/first_picture.hpp"
 #include "tools/load/gap_tracker.hpp"
+#include "tools/load/histogram.hpp"
 #include "tools/load/recent_indices.hpp"
 
 namespace sluice::loadgen {
@@ -99,7 +106,7 @@ TEST(GapTracker, DoesNotAskForAJump) {
 }
 
 TEST(RecentIndices, RemembersTheLastOnes) {
-    RecentIndices<8> recent;
+    RecentIndices recent(8);
     EXPECT_FALSE(recent.find(3));
     recent.note(3, 33);
     EXPECT_EQ(recent.find(3), 33u);
@@ -107,6 +114,51 @@ TEST(RecentIndices, RemembersTheLastOnes) {
     recent.note(11, 1);
     EXPECT_FALSE(recent.find(3));
     EXPECT_EQ(recent.highest(), 11u);
+}
+
+TEST(Histogram, GivesPercentilesOfAnySizeOfValue) {
+    std::mt19937_64 random(7);
+    std::vector<std::uint64_t> values;
+    Histogram histogram;
+    for (int i = 0; i < 20000; ++i) {
+        values.push_back(random() >> (1 + random() % 60));
+        histogram.add(static_cast<std::int64_t>(values.back()));
+    }
+    std::sort(values.begin(), values.end());
+    EXPECT_EQ(histogram.count(), values.size());
+    EXPECT_EQ(histogram.max(), values.back());
+    for (const double share : {0.001, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0}) {
+        const auto exact = values[static_cast<std::size_t>(std::ceil(share * 20000)) - 1];
+        EXPECT_GE(histogram.percentile(share), exact) << share;
+        EXPECT_LE(histogram.percentile(share), exact + exact / 32) << share;
+    }
+    histogram.clear();
+    EXPECT_EQ(histogram.percentile(0.5), 0u);
+    histogram.add(-5);
+    EXPECT_EQ(histogram.percentile(1), 0u) << "clocks may differ by a little";
+}
+
+TEST(FirstPicture, IsCompleteWithAllPacketsOfOneKeyFrame) {
+    FirstPicture picture;
+    EXPECT_FALSE(picture.observe(9, 100, false, true)) << "the end of an inter frame";
+    EXPECT_FALSE(picture.observe(10, 200, true, false));
+    EXPECT_FALSE(picture.observe(12, 200, false, true)) << "11 is missing";
+    EXPECT_FALSE(picture.observe(13, 300, false, true)) << "an inter frame cannot be decoded without it";
+    EXPECT_TRUE(picture.observe(11, 200, false, false)) << "by RTX";
+    EXPECT_TRUE(picture.complete());
+}
+
+TEST(FirstPicture, MayBeOnePacket) {
+    FirstPicture picture;
+    EXPECT_TRUE(picture.observe(1, 5, true, true));
+}
+
+TEST(FirstPicture, ForgetsAKeyFrameThatStaysIncomplete) {
+    FirstPicture picture;
+    EXPECT_FALSE(picture.observe(1, 0, true, false));
+    for (std::uint32_t frame = 1; frame < 9; ++frame) EXPECT_FALSE(picture.observe(10 + frame, frame, false, true));
+    EXPECT_FALSE(picture.observe(20, 50, true, false));
+    EXPECT_TRUE(picture.observe(21, 50, false, true));
 }
 
 }  // namespace

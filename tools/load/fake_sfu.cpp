@@ -10,6 +10,7 @@
 #include "controlplane/core/clock.hpp"
 #include "controlplane/core/random.hpp"
 #include "controlplane/dtls/endpoint.hpp"
+#include "controlplane/ice/hmac.hpp"
 #include "controlplane/ice/lite_agent.hpp"
 #include "dataplane/srtp/key.hpp"
 #include "dataplane/srtp/replay.hpp"
@@ -19,8 +20,11 @@
 #include "dataplane/wire/rtp.hpp"
 #include "dataplane/wire/rtp_writer.hpp"
 #include "dataplane/wire/stun.hpp"
+#include "dataplane/wire/stun_writer.hpp"
+#include "dataplane/wire/twcc.hpp"
 #include "signaling/sdp/parse.hpp"
 #include "signaling/sdp/session.hpp"
+#include "tools/load/offer.hpp"
 #include "tools/load/socket_address.hpp"
 
 namespace sluice::loadgen::test {
@@ -56,6 +60,7 @@ struct FakeSfu::Session {
     Endpoint path;
     bool connected = false;
     std::uint32_t rtcp_index = 100;
+    std::uint16_t transport_sequence = 65500;
     std::vector<Track> tracks;
     std::uint64_t given = 0;                        // RTP packets
     std::vector<std::int64_t>* given_ns = nullptr;  // of a viewer, see given_ns_
@@ -198,6 +203,15 @@ void FakeSfu::media_loop() {
             const Endpoint from{IpAddress::from_v4(be32::from_raw(name.sin_addr.s_addr)), ntohs(name.sin_port)};
             const ByteView datagram{buffer, static_cast<std::size_t>(n)};
             if (wire::first_byte_class(buffer[0]) == wire::PacketClass::stun) {
+                if (const auto message = wire::StunView::parse(datagram);
+                    message && message->type() == wire::StunType::binding_success) {
+                    for (auto& s : sessions_) {
+                        const auto& remote = s->ice->remote();
+                        checks_answered_ +=
+                            s->path == from && remote && message->message_integrity_valid(ice::StunHmac(remote->pwd));
+                    }
+                    continue;
+                }
                 if (!faults.answer_checks) continue;
                 for (auto& s : sessions_) {
                     const auto result = s->ice->handle_check(datagram, from, core::monotonic_ns());
@@ -286,8 +300,14 @@ void FakeSfu::send_rtp(Session& s, std::size_t at, bool rtx, std::uint64_t index
     const Track& track = s.tracks[at];
     std::uint8_t packet[1500];
     const std::uint32_t ssrc = rtx ? track.rtx_ssrc : track.ssrc;
-    const auto header = wire::write_rtp_header({packet, 64}, {rtx ? track.rtx_payload_type : track.payload_type, marker,
-                                                              static_cast<std::uint16_t>(index), ts, ssrc});
+    std::array<std::uint8_t, 2> number{};
+    store(number.data(), be16(s.transport_sequence));
+    const wire::RtpExtensionElement element{transport_cc_extension, number};
+    s.transport_sequence += faults.number_transport;
+    const auto header = wire::write_rtp_header(
+        {packet, 64},
+        {rtx ? track.rtx_payload_type : track.payload_type, marker, static_cast<std::uint16_t>(index), ts, ssrc},
+        {&element, faults.number_transport ? 1U : 0U});
     srtp::SealJob job{.key = &s.tx,
                       .dst = packet,
                       .header_len = static_cast<std::uint16_t>(*header),
@@ -323,6 +343,9 @@ void FakeSfu::from_viewer(Session& viewer, ByteView rtcp) {
                 });
             }
         }
+        if (packet->is(wire::RtcpType::transport_feedback, wire::rtpfb_transport_cc))
+            if (const auto feedback = wire::TwccFeedbackView::parse(*packet))
+                feedback->for_each([&](std::uint16_t, bool received, std::int32_t) { arrivals_told_ += received; });
         if (!packet->is(wire::RtcpType::payload_feedback, wire::psfb_pli)) continue;
         for (auto& s : sessions_) {
             if (!s->publishes || !s->connected) continue;
@@ -334,11 +357,25 @@ void FakeSfu::from_viewer(Session& viewer, ByteView rtcp) {
     }
 }
 
+void FakeSfu::check(Session& s) {
+    const auto& remote = s.ice->remote();
+    if (!remote || s.path.port == 0) return;
+    std::array<std::uint8_t, 256> buffer{};
+    wire::StunWriter writer(buffer, wire::StunType::binding_request, core::random_array<12>());
+    writer.add_username(remote->ufrag + ':' + s.ice->local().ufrag);
+    writer.add_ice_controlled(1);
+    writer.add_priority(1);
+    writer.add_message_integrity(ice::StunHmac(remote->pwd));
+    writer.add_fingerprint();
+    send(s, writer.finish());
+}
+
 void FakeSfu::timers() {
     const std::int64_t now_ns = core::monotonic_ns();
     if (now_ns < next_report_ns_) return;
     next_report_ns_ = now_ns + 200'000'000;
     for (auto& s : sessions_) {
+        if (faults.full_agent) check(*s);
         if (!s->connected || s->tracks.empty() || !faults.forward) continue;
         std::uint8_t buffer[128];
         wire::RtcpWriter writer({buffer, 64});

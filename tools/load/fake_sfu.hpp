@@ -31,6 +31,8 @@ struct Faults {
     std::atomic<bool> corrupt_next = false;      // flips a byte of one sealed packet
     std::atomic<bool> garble_next = false;       // flips a byte of one payload before sealing
     std::atomic<bool> follow_moves = true;       // to the address that a peer sends from
+    std::atomic<bool> full_agent = false;        // checks its peers, as no ICE-lite agent does
+    std::atomic<bool> number_transport = false;  // packets to viewers have a transport-wide number
 };
 
 class FakeSfu {
@@ -43,6 +45,9 @@ public:
     void renumber(std::int64_t gap);
     [[nodiscard]] std::size_t sessions();
     [[nodiscard]] std::uint64_t path_switches() const noexcept { return path_switches_; }
+    [[nodiscard]] std::uint64_t checks_answered() const noexcept { return checks_answered_; }
+    // Arrivals that viewers' transport-cc feedback has told of.
+    [[nodiscard]] std::uint64_t arrivals_told() const noexcept { return arrivals_told_; }
     // RTP packets of the publishers that opened, and those sent to viewers, RTX and gone sessions included.
     struct Account {
         std::uint64_t taken = 0;
@@ -70,6 +75,7 @@ private:
     void send_rtp(Session& s, std::size_t track, bool rtx, std::uint64_t index, ByteView payload, std::uint32_t ts,
                   bool marker);
     void send(Session& s, ByteView datagram);
+    void check(Session& s);
     void timers();
 
     dtls::Context dtls_;
@@ -79,7 +85,7 @@ private:
     std::mutex mutex_;
     std::vector<std::unique_ptr<Session>> sessions_;
     std::uint32_t next_id_ = 1;
-    std::atomic<std::uint64_t> path_switches_ = 0;
+    std::atomic<std::uint64_t> path_switches_ = 0, checks_answered_ = 0, arrivals_told_ = 0;
     std::uint64_t taken_ = 0, given_ = 0;
     std::deque<std::vector<std::int64_t>> given_ns_;  // a list per viewer: the packets of the first track, without RTX
     std::int64_t next_report_ns_ = 0;

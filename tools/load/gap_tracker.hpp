@@ -41,6 +41,8 @@ public:
     // Nothing missing so far was the sender's fault (the receiver was away).
     void forgive();
 
+    // Nothing is being waited for.
+    [[nodiscard]] bool complete() const noexcept { return missing_.empty(); }
     [[nodiscard]] std::uint64_t highest() const noexcept { return highest_; }
     [[nodiscard]] std::uint64_t width() const noexcept { return width_; }  // of the last gap or jump: packets skipped
     [[nodiscard]] std::uint64_t lost() const noexcept { return given_up_ + missing_.size(); }

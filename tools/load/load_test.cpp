@@ -1,10 +1,7 @@
 // A whole run against the fake SFU: what is counted when all is well, and that each fault is noticed.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 
 #include "tools/load/fake_sfu.hpp"
-#include "tools/load/http_client.hpp"
 #include "tools/load/test_session.hpp"
 
 namespace sluice::loadgen {
@@ -49,14 +46,29 @@ INSTANTIATE_TEST_SUITE_P(Load, Clean,
                                            Case{"cm_ipsec_mb", {"--suite", "cm", "--engine", "ipsec_mb"}},
                                            Case{"gcm_ipsec_mb", {"--engine", "ipsec_mb"}}, Case{"audio_too", {"--audio"}},
                                            Case{"audio_only", {"--audio", "--video-pps", "0"}},
+                                           // Nothing of what is not opened is missed or counted twice.
+                                           Case{"lean", {"--oracle-viewers", "0", "--check-sample", "8", "--audio"}},
                                            // The ROC rolls in the middle.
                                            Case{"rollover", {"--start-sequence", "65520"}}),
                          [](const auto& info) { return std::string{info.param.name}; });
 
-TEST(Load, AsksAgainForWhatWasLost) {
+// Whether each packet is opened or a sample: no fault escapes.
+class Openers : public ::testing::TestWithParam<Case> {
+protected:
+    static std::vector<std::string> with(std::vector<std::string> arguments) {
+        arguments.insert(arguments.end(), GetParam().arguments.begin(), GetParam().arguments.end());
+        return arguments;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Load, Openers,
+                         ::testing::Values(Case{"oracle", {}},
+                                           Case{"lean", {"--oracle-viewers", "0", "--check-sample", "16"}}),
+                         [](const auto& info) { return std::string{info.param.name}; });
+
+TEST_P(Openers, AsksAgainForWhatWasLost) {
     test::FakeSfu sfu;
     sfu.faults.drop_one_in = 20;
-    Session run(sfu, {"--viewers", "3", "--video-pps", "300", "--expect-no-loss"});
+    Session run(sfu, with({"--viewers", "3", "--video-pps", "300", "--expect-no-loss"}));
     run.until("rtx_received", 6);
     sfu.faults.drop_one_in = 0;
     run.stream(1);  // shows the last gap
@@ -67,11 +79,11 @@ TEST(Load, AsksAgainForWhatWasLost) {
     EXPECT_EQ(run.exit_code(), 0) << json::serialize(report);
 }
 
-TEST(Load, CountsLossThatNobodyRepairs) {
+TEST_P(Openers, CountsLossThatNobodyRepairs) {
     test::FakeSfu sfu;
     sfu.faults.drop_one_in = 20;
     sfu.faults.answer_nacks = false;
-    Session run(sfu, {"--viewers", "3", "--video-pps", "300", "--expect-no-loss"});
+    Session run(sfu, with({"--viewers", "3", "--video-pps", "300", "--expect-no-loss"}));
     run.until("rtp_lost", 11);
     const json::object report = run.finish();
     EXPECT_GT(number(report, "rtp_lost"), 10u);
@@ -80,10 +92,10 @@ TEST(Load, CountsLossThatNobodyRepairs) {
     EXPECT_EQ(run.exit_code(), 1);
 }
 
-TEST(Load, CountsWhatIsLeftOutWithoutAGap) {
+TEST_P(Openers, CountsWhatIsLeftOutWithoutAGap) {
     test::FakeSfu sfu;
     sfu.faults.skip_one_in = 10;
-    Session run(sfu, {"--viewers", "2", "--expect-no-loss"});
+    Session run(sfu, with({"--viewers", "2", "--expect-no-loss"}));
     run.until("content_lost", 6);
     const json::object report = run.finish();
     EXPECT_EQ(number(report, "rtp_lost"), 0u);
@@ -91,9 +103,9 @@ TEST(Load, CountsWhatIsLeftOutWithoutAGap) {
     EXPECT_EQ(run.exit_code(), 1);
 }
 
-TEST(Load, CountsWhatIsMissingAtTheEnd) {
+TEST_P(Openers, CountsWhatIsMissingAtTheEnd) {
     test::FakeSfu sfu;
-    Session run(sfu, {"--viewers", "2", "--expect-no-loss"});
+    Session run(sfu, with({"--viewers", "2", "--expect-no-loss"}));
     run.stream(20);
     sfu.faults.forward = false;
     const auto before = sfu.account().taken;
@@ -103,9 +115,9 @@ TEST(Load, CountsWhatIsMissingAtTheEnd) {
     EXPECT_EQ(run.exit_code(), 1);
 }
 
-TEST(Load, NoticesTwoPacketsUnderOneIndex) {
+TEST_P(Openers, NoticesTwoPacketsUnderOneIndex) {
     test::FakeSfu sfu;
-    Session run(sfu, {"--viewers", "2"});
+    Session run(sfu, with({"--viewers", "2"}));
     run.stream(30);
     sfu.renumber(-20);
     run.until("index_reuse", 40);
@@ -116,9 +128,9 @@ TEST(Load, NoticesTwoPacketsUnderOneIndex) {
     EXPECT_EQ(run.exit_code(), 1);
 }
 
-TEST(Load, TakesAJumpAheadForARestart) {
+TEST_P(Openers, TakesAJumpAheadForARestart) {
     test::FakeSfu sfu;
-    Session run(sfu, {"--viewers", "2"});
+    Session run(sfu, with({"--viewers", "2"}));
     run.stream(20);
     sfu.renumber(512);
     run.until("index_jumps", 2);
@@ -235,6 +247,107 @@ TEST(Load, TakesMoreViewersAndDeletesOneOnCommand) {
     EXPECT_EQ(number(report, "viewers_with_media"), 4u);
 }
 
+TEST(Load, OpensASampleOnceThereIsAPicture) {
+    test::FakeSfu sfu;
+    Session run(sfu, {"--viewers", "2", "--oracle-viewers", "1", "--check-sample", "50", "--video-pps", "300"});
+    run.until([](const json::object& s) { return number(s, "viewers_without_picture") == 0; });
+    const json::object before = run.ask("status");
+    run.stream(400);
+    const json::object after = run.ask("status");
+    const auto received = number(after, "rtp_received") - number(before, "rtp_received");
+    const auto checked = number(after, "rtp_checked") - number(before, "rtp_checked");
+    EXPECT_GT(checked, received * 4 / 10) << "the oracle opens all";
+    EXPECT_LT(checked, received * 6 / 10) << "the other one in fifty, and what follows a silence";
+    run.finish();
+    EXPECT_EQ(run.exit_code(), 0);
+}
+
+TEST(Load, ACrowdJoinsAtOnce) {
+    test::FakeSfu sfu;
+    Session run(sfu, {"--viewers", "40", "--join-rate", "0", "--http-connections", "4", "--oracle-viewers", "2"});
+    const json::object status = run.until([](const json::object& s) {
+        return number(s, "viewers_without_picture") == 0 && number(s, "viewers_with_media") == 40;
+    });
+    EXPECT_EQ(sfu.sessions(), 41u);
+    for (const char* key : {"join_ms", "post_ms", "first_picture_ms"}) {
+        const json::object& spread = status.at(key).as_object();
+        EXPECT_GT(real(spread, "p50"), 0) << key;
+        EXPECT_LE(real(spread, "p50"), real(spread, "p99")) << key;
+        EXPECT_LE(real(spread, "p99"), real(spread, "max")) << key;
+    }
+    EXPECT_GE(real(status.at("join_ms").as_object(), "max"), real(status.at("post_ms").as_object(), "max"));
+    EXPECT_GE(real(status.at("first_picture_ms").as_object(), "max"), real(status.at("picture_wait_ms").as_object(), "max"));
+    const json::object report = run.finish();
+    EXPECT_GT(real(report.at("generator").as_object(), "cpu_per_join_us"), 0);
+    EXPECT_EQ(run.exit_code(), 0) << json::serialize(report);
+}
+
+TEST(Load, MeasuresTheLatencyOfWhatItChecks) {
+    test::FakeSfu sfu;
+    Session run(sfu, {"--viewers", "2"});
+    run.stream(20);
+    const json::object status = run.ask("status");
+    const json::object& latency = status.at("latency_us").as_object();
+    EXPECT_EQ(number(latency, "packets"), number(status, "rtp_checked"));
+    EXPECT_GT(real(latency, "p50"), 0);
+    EXPECT_LT(real(latency, "p50"), 60e6) << "the clocks of both ends are one";
+    sfu.faults.forward = false;
+    run.until([&](const json::object& s) {
+        const bool forgotten = number(s.at("latency_us").as_object(), "packets") == 0;
+        if (!forgotten) run.ask("mark");
+        return forgotten;
+    });
+}
+
+TEST(Load, AnswersTheChecksOfAFullAgent) {
+    test::FakeSfu sfu;
+    sfu.faults.full_agent = true;
+    Session run(sfu, {"--viewers", "1"});
+    run.until([&](const json::object&) { return sfu.checks_answered() >= 4; });
+    run.finish();
+    EXPECT_EQ(run.exit_code(), 0);
+}
+
+TEST(Load, TellsOfArrivalsWhereTransportCcWasNegotiated) {
+    test::FakeSfu sfu;
+    sfu.faults.number_transport = true;
+    Session run(sfu, {"--viewers", "2", "--video-pps", "300"});
+    run.until([&](const json::object&) { return sfu.arrivals_told() >= 300; });
+    EXPECT_GT(number(run.ask("status"), "transport_cc_sent"), 1u);
+    run.finish();
+    EXPECT_EQ(run.exit_code(), 0);
+}
+
+TEST(Load, SendsNoRtcpWhereItIsToldSo) {
+    test::FakeSfu sfu;
+    sfu.faults.number_transport = true;
+    sfu.faults.drop_one_in = 20;
+    Session run(sfu, {"--viewers", "2", "--video-pps", "300", "--no-rtcp"});
+    run.stream(100);
+    const json::object status = run.until("rtp_lost", 4);
+    for (const char* key : {"nacks_sent", "plis_sent", "transport_cc_sent"}) EXPECT_EQ(number(status, key), 0u) << key;
+    EXPECT_EQ(sfu.arrivals_told(), 0u);
+}
+
+TEST(Load, PromisesThatAreNotKeptFailTheRun) {
+    test::FakeSfu sfu;
+    Session run(sfu, {"--viewers", "1", "--expect-join-ms", "0.001", "--expect-picture-ms", "60000"});
+    run.until([](const json::object& s) { return number(s, "viewers_without_picture") == 0; });
+    const json::object report = run.finish();
+    ASSERT_EQ(report.at("failures").as_array().size(), 1u) << json::serialize(report);
+    EXPECT_NE(report.at("failures").at(0).as_string().find("the join: p99 is "), std::string::npos);
+    EXPECT_EQ(run.exit_code(), 1);
+}
+
+TEST(Progress, CountsViewersByPhase) {
+    Progress progress(nullptr);
+    EXPECT_FALSE(progress.due(INT64_MAX));
+    EXPECT_EQ(
+        progress.line(Crowd{}, 5, 1),
+        "viewers 0/5 connected, 0 posting, 0 checking, 0 in DTLS, 0 failed | 0/0 have a picture | 0.0 kpps 0.0 Mbit/s, "
+        "lost 0");
+}
+
 TEST(Load, SaysWhyAJoinFailed) {
     Options options;
     ASSERT_FALSE(parse_options({"--url", "http://127.0.0.1:1", "--publishers", "0", "--viewers", "1", "--seconds", "0.1",
@@ -244,34 +357,6 @@ TEST(Load, SaysWhyAJoinFailed) {
     ::testing::internal::CaptureStdout();
     EXPECT_EQ(Swarm(*world).run(-1, -1), 1);
     EXPECT_NE(::testing::internal::GetCapturedStdout().find("Connection refused"), std::string::npos);
-}
-
-TEST(HttpClient, GivesUpOnAServerThatSaysNothing) {
-    const UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in name{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-    socklen_t size = sizeof name;
-    ASSERT_EQ(::bind(server.get(), reinterpret_cast<const sockaddr*>(&name), size), 0);
-    ASSERT_EQ(::listen(server.get(), 1), 0);
-    ::getsockname(server.get(), reinterpret_cast<sockaddr*>(&name), &size);
-    const auto begun = std::chrono::steady_clock::now();
-    const auto answer =
-        http_exchange({*IpAddress::parse("127.0.0.1"), ntohs(name.sin_port)}, {"GET", "/", "", "", ""}, 120ms);
-    EXPECT_GE(std::chrono::steady_clock::now() - begun, 120ms);
-    ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error(), "waiting for the answer: Connection timed out");
-}
-
-TEST(Options, RefusesPublicAddressesAndNames) {
-    Options options;
-    for (const char* url :
-         {"http://8.8.8.8:7880", "http://[2001:4860:4860::8888]", "http://example.com", "https://127.0.0.1",
-          "http://127.0.0.1:0", "http://127.0.0.1:x", "http://127.0.0.1:7880x", "http://127.0.0.1:70000"}) {
-        const auto usage = parse_options({"--url", url}, options);
-        ASSERT_TRUE(usage) << url;
-        EXPECT_EQ(usage->exit_code, 2);
-    }
-    for (const char* url : {"http://127.0.0.1:7880", "http://localhost", "http://[::1]:7880/", "http://10.77.0.2:80"})
-        EXPECT_FALSE(parse_options({"--url", url}, options)) << url;
 }
 
 }  // namespace

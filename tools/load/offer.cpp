@@ -1,5 +1,7 @@
 #include "tools/load/offer.hpp"
 
+#include <algorithm>
+
 #include "signaling/sdp/header_extension.hpp"
 #include "signaling/sdp/parse.hpp"
 
@@ -31,7 +33,7 @@ sdp::MediaSection section_of(const OfferedTrack& track, const OfferInput& input)
     if (track.kind == Kind::video) {
         sdp::Codec vp8 = codec(vp8_payload_type, "VP8", 90000, 1);
         vp8.feedback = {"ccm fir", "nack", "nack pli"};
-        if (input.send) vp8.feedback.emplace_back("transport-cc");
+        if (input.transport_cc) vp8.feedback.emplace_back("transport-cc");
         vp8.rtx_pt = rtx_payload_type;
         sdp::Codec rtx = codec(rtx_payload_type, "rtx", 90000, 1);
         rtx.fmtp = {{"apt", std::to_string(vp8_payload_type)}};
@@ -41,9 +43,10 @@ sdp::MediaSection section_of(const OfferedTrack& track, const OfferInput& input)
         opus.fmtp = {{"minptime", "10"}, {"useinbandfec", "1"}};
         s.codecs = {opus};
     }
+    if (input.transport_cc)
+        s.extmaps.push_back(
+            {transport_cc_extension, std::nullopt, std::string{sdp::uri_of(sdp::HeaderExtension::transport_cc)}});
     if (!input.send) return s;
-    s.extmaps.push_back(
-        {transport_cc_extension, std::nullopt, std::string{sdp::uri_of(sdp::HeaderExtension::transport_cc)}});
     s.msids = {{input.cname, input.cname + "-" + track.mid}};
     s.ssrcs = {{track.ssrc, "cname", input.cname}};
     if (track.rtx_ssrc != 0) {
@@ -72,6 +75,7 @@ std::expected<Answer, std::string> read_answer(std::string_view text) {
     if (!parsed)
         return std::unexpected("answer, line " + std::to_string(parsed.error().line) + ": " + parsed.error().message);
     Answer answer;
+    std::string refused;  // a public address: a load generator must not hit a stranger
     for (const sdp::MediaSection& s : parsed->media) {
         if (s.rejected()) continue;
         if (answer.remote.ufrag.empty()) {
@@ -83,10 +87,14 @@ std::expected<Answer, std::string> read_answer(std::string_view text) {
         }
         for (const sdp::Candidate& c : s.candidates) {
             const auto address = IpAddress::parse(c.address);
-            if (!address || c.transport != "udp") continue;
-            if (!address->is_private())
-                return std::unexpected("the candidate " + c.address + " is a public address: refused");
-            answer.candidates.push_back({*address, c.port});
+            if (!address || (c.transport != "udp" && c.transport != "UDP")) continue;
+            if (!address->is_private()) {
+                refused = c.address;
+                continue;
+            }
+            const Endpoint candidate{*address, c.port};
+            if (std::ranges::find(answer.candidates, candidate) == answer.candidates.end())
+                answer.candidates.push_back(candidate);
         }
         if (s.kind != sdp::MediaKind::video && s.kind != sdp::MediaKind::audio) continue;
         AnsweredTrack track{.kind = s.kind == sdp::MediaKind::video ? Kind::video : Kind::audio, .mid = s.mid};
@@ -100,10 +108,14 @@ std::expected<Answer, std::string> read_answer(std::string_view text) {
                 track.rtx_ssrc = group.ssrcs[1];
             }
         if (track.ssrc == 0 && !s.ssrcs.empty()) track.ssrc = s.ssrcs.front().ssrc;
+        for (const sdp::Extmap& e : s.extmaps)
+            if (e.uri == sdp::uri_of(sdp::HeaderExtension::transport_cc)) answer.transport_cc_extension = e.id;
         answer.tracks.push_back(std::move(track));
     }
     if (answer.remote.ufrag.empty()) return std::unexpected("the answer accepts no media section");
     if (answer.fingerprints.empty()) return std::unexpected("the answer has no fingerprint that we know");
+    if (answer.candidates.empty() && !refused.empty())
+        return std::unexpected("the candidate " + refused + " is a public address: refused");
     if (answer.candidates.empty()) return std::unexpected("the answer has no UDP candidate");
     return answer;
 }

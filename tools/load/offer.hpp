@@ -35,6 +35,7 @@ struct OfferInput {
     std::string cname;
     std::vector<OfferedTrack> tracks;
     bool send = false;
+    bool transport_cc = true;
 };
 [[nodiscard]] std::string write_offer(const OfferInput& input);
 
@@ -53,6 +54,7 @@ struct Answer {
     bool dtls_client = true;           // we send the ClientHello
     std::vector<Endpoint> candidates;  // UDP, as listed; private ones only
     std::vector<AnsweredTrack> tracks;
+    std::uint8_t transport_cc_extension = 0;  // 0: not negotiated
 };
 [[nodiscard]] std::expected<Answer, std::string> read_answer(std::string_view sdp);
 

@@ -1,6 +1,7 @@
 #include "tools/load/publisher.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "controlplane/core/clock.hpp"
 #include "controlplane/core/random.hpp"
@@ -20,13 +21,17 @@ constexpr std::int64_t audio_interval_ns = 20'000'000;
 
 }  // namespace
 
+// What is needed to make the same packet again.
+struct Publisher::Sent {
+    std::uint64_t index = ~std::uint64_t{0};
+    std::uint64_t counter = 0;
+    std::int64_t sent_ns = 0;
+    std::uint32_t timestamp = 0;
+    VideoPlace place;
+    bool marker = false;
+};
+
 struct Publisher::Track {
-    struct Sent {
-        std::uint64_t index = ~std::uint64_t{0};
-        std::uint32_t timestamp = 0;
-        bool marker = false;
-        std::vector<std::uint8_t> payload;
-    };
     OfferedTrack offered;
     std::uint8_t payload_type = 0, rtx_payload_type = 0;
     std::uint64_t index = 0, rtx_index = 0;
@@ -34,8 +39,8 @@ struct Publisher::Track {
     std::uint32_t stream = 0;
     std::uint64_t count = 0, octets = 0, frames = 0;
     std::int64_t started_ns = 0, next_ns = 0;
-    double owed = 0;  // packets of a frame that are less than one
-    std::array<Sent, 1024> history;
+    double owed = 0;            // packets of a frame that are less than one
+    std::vector<Sent> history;  // of a few seconds
 
     [[nodiscard]] std::uint32_t timestamp_at(std::int64_t now_ns) const noexcept {
         const std::int64_t khz = offered.kind == Kind::video ? 90 : 48;
@@ -43,7 +48,7 @@ struct Publisher::Track {
     }
 };
 
-Publisher::Publisher(World& world, std::uint32_t number) : Peer(world, number, true) {
+Publisher::Publisher(World& world, Place place) : Peer(world, place, true) {
     const auto add = [&](Kind kind) {
         auto track = std::make_unique<Track>();
         track->offered = {kind, std::to_string(tracks_.size()), core::random_u32() | 1, 0};
@@ -52,6 +57,8 @@ Publisher::Publisher(World& world, std::uint32_t number) : Peer(world, number, t
         track->rtx_index = core::random_u32() & 0x7fff;
         track->first_timestamp = core::random_u32();
         track->stream = core::random_u32() | 1;
+        track->history.resize(kind == Kind::video ? std::bit_ceil(std::clamp(4 * world.options.video_pps, 256U, 1024U))
+                                                  : 256);
         tracks_.push_back(std::move(track));
     };
     if (world.options.video_pps != 0) add(Kind::video);
@@ -105,12 +112,8 @@ void Publisher::on_tick(std::int64_t now_ns) {
 }
 
 void Publisher::send_frame(Track& track, std::int64_t now_ns) {
-    std::uint8_t payload[1200];
     const std::uint32_t timestamp = track.timestamp_at(track.next_ns);
-    if (track.offered.kind == Kind::audio) {
-        write_audio({payload, audio_payload}, {track.stream, track.count, now_ns});
-        return send_packet(track, {payload, audio_payload}, timestamp, track.count == 0);
-    }
+    if (track.offered.kind == Kind::audio) return send_packet(track, {}, timestamp, track.count == 0, now_ns);
     const auto interval = static_cast<std::int64_t>(world_.options.keyframe_interval_s * 1e9);
     const bool due = interval != 0 && now_ns - last_keyframe_ns_ >= interval;
     const bool keyframe = due || (keyframe_wanted_ && now_ns - last_keyframe_ns_ >= keyframe_throttle_ns);
@@ -123,21 +126,32 @@ void Publisher::send_frame(Track& track, std::int64_t now_ns) {
         ++stats_.keyframes;
         packets = std::max(packets, world_.options.keyframe_packets);
     }
-    const std::size_t size = world_.options.video_size;
-    for (std::uint32_t i = 0; i < packets; ++i) {
-        write_video({payload, size}, {i == 0, keyframe, static_cast<std::uint16_t>(track.frames)},
-                    {track.stream, track.count, now_ns});
-        send_packet(track, {payload, size}, timestamp, i + 1 == packets);
-    }
+    // Each packet bears the time at which it is sent: a large key frame takes a while.
+    for (std::uint32_t i = 0; i < packets; ++i)
+        send_packet(track, {i == 0, keyframe, static_cast<std::uint16_t>(track.frames)}, timestamp, i + 1 == packets,
+                    core::monotonic_ns());
     ++track.frames;
 }
 
-void Publisher::send_packet(Track& track, ByteView payload, std::uint32_t timestamp, bool marker) {
-    auto& kept = track.history[track.index % track.history.size()];
-    kept = {track.index, timestamp, marker, {payload.begin(), payload.end()}};
-    seal_and_send(track, false, payload, timestamp, marker, track.index++);
+std::size_t Publisher::write_payload(const Track& track, const Sent& sent, ByteSpan out) const {
+    const Content content{track.stream, sent.counter, sent.sent_ns};
+    if (track.offered.kind == Kind::audio) {
+        write_audio(out.first(audio_payload), content);
+        return audio_payload;
+    }
+    write_video(out.first(world_.options.video_size), sent.place, content);
+    return world_.options.video_size;
+}
+
+void Publisher::send_packet(Track& track, const VideoPlace& place, std::uint32_t timestamp, bool marker,
+                            std::int64_t now_ns) {
+    Sent& sent = track.history[track.index % track.history.size()];
+    sent = {track.index, track.count, now_ns, timestamp, place, marker};
+    std::uint8_t payload[1200];
+    const std::size_t size = write_payload(track, sent, payload);
+    seal_and_send(track, false, {payload, size}, timestamp, marker, track.index++);
     ++track.count;
-    track.octets += payload.size();
+    track.octets += size;
     ++stats_.rtp_sent;
 }
 
@@ -163,7 +177,7 @@ void Publisher::seal_and_send(Track& track, bool rtx, ByteView payload, std::uin
                       .payload = payload.data(),
                       .index = index,
                       .ssrc = ssrc};
-    world_.engine->sealer().seal_rtp({&job, 1});
+    sealer().seal_rtp({&job, 1});
     if (job.out_len != 0) send_datagram({packet, job.out_len});
 }
 
@@ -175,10 +189,10 @@ void Publisher::resend(Track& track, std::uint16_t sequence) {
         ++stats_.rtx_unknown;
         return;
     }
-    std::vector<std::uint8_t> payload(2 + kept.payload.size());
-    store(payload.data(), be16(sequence));
-    std::copy(kept.payload.begin(), kept.payload.end(), payload.begin() + 2);
-    seal_and_send(track, true, payload, kept.timestamp, kept.marker, track.rtx_index++);
+    std::uint8_t payload[1202];
+    store(payload, be16(sequence));
+    const std::size_t size = write_payload(track, kept, {payload + 2, sizeof payload - 2});
+    seal_and_send(track, true, {payload, 2 + size}, kept.timestamp, kept.marker, track.rtx_index++);
     ++stats_.rtx_sent;
 }
 

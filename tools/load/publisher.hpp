@@ -27,10 +27,10 @@ struct SentTrack {
 
 class Publisher final : public Peer {
 public:
-    Publisher(World& world, std::uint32_t number);
+    Publisher(World& world, Place place);
     ~Publisher() override;
 
-    // When tick() should be called next to keep the frame clock; far away when not connected.
+    // When tick() should be called next to keep the frame clock; INT64_MAX when there is nothing to send.
     [[nodiscard]] std::int64_t next_frame_ns() const noexcept;
     void stop() noexcept { stopped_ = true; }  // no more media; reports and checks go on
     void request_keyframe() noexcept { keyframe_wanted_ = true; }
@@ -49,7 +49,9 @@ private:
     void on_tick(std::int64_t now_ns) override;
 
     void send_frame(Track& track, std::int64_t now_ns);
-    void send_packet(Track& track, ByteView payload, std::uint32_t timestamp, bool marker);
+    struct Sent;
+    void send_packet(Track& track, const VideoPlace& place, std::uint32_t timestamp, bool marker, std::int64_t now_ns);
+    [[nodiscard]] std::size_t write_payload(const Track& track, const Sent& sent, ByteSpan out) const;
     void seal_and_send(Track& track, bool rtx, ByteView payload, std::uint32_t timestamp, bool marker, std::uint64_t index);
     void resend(Track& track, std::uint16_t sequence);
     void send_reports(std::int64_t now_ns);

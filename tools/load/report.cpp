@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <cmath>
+#include <unordered_map>
 
 namespace sluice::loadgen {
 namespace {
@@ -14,15 +15,57 @@ double ms(std::int64_t ns) {
     return std::round(static_cast<double>(ns) / 1e5) / 10;
 }
 
-// What the publishers sent of a stream after the last packet that this viewer got of it.
-std::uint64_t tail_lost(const Crowd& crowd, const Viewer& viewer) {
+// What the publishers sent, by stream.
+std::unordered_map<std::uint32_t, std::uint64_t> sent_of(const Crowd& crowd) {
+    std::unordered_map<std::uint32_t, std::uint64_t> sent;
+    for (const auto& publisher : crowd.publishers)
+        for (const SentTrack& track : publisher->sent_tracks()) sent[track.stream] = track.count;
+    return sent;
+}
+
+// What was sent of a stream after the last packet that this viewer got of it.
+std::uint64_t tail_lost(const std::unordered_map<std::uint32_t, std::uint64_t>& sent, const Viewer& viewer) {
     std::uint64_t lost = 0;
     for (const TrackView& track : viewer.track_views())
-        for (const auto& publisher : crowd.publishers)
-            for (const SentTrack& sent : publisher->sent_tracks())
-                if (sent.stream == track.stream && sent.count > track.last_counter + 1)
-                    lost += sent.count - track.last_counter - 1;
+        if (const auto found = sent.find(track.stream); found != sent.end() && found->second > track.last_counter + 1)
+            lost += found->second - track.last_counter - 1;
     return lost;
+}
+
+json::object spread(std::vector<double>& values) {
+    return {{"p50", percentile(values, 0.5)}, {"p99", percentile(values, 0.99)}, {"max", percentile(values, 1)}};
+}
+
+// From the wish to join until connected, its POST alone, and the wait for a whole picture, from the wish and from connected.
+void add_joins(json::object& o, const Crowd& crowd) {
+    std::vector<double> join, post, picture, wait, first;
+    std::int64_t begun_ns = INT64_MAX, ended_ns = 0;
+    std::uint64_t waiting = 0;
+    for (const auto& v : crowd.viewers) {
+        if (v->first_media_ns() != 0) first.push_back(ms(v->first_media_ns() - v->posted_ns));
+        if (v->connected_ns() == 0) continue;
+        join.push_back(ms(v->connected_ns() - v->wanted_ns));
+        post.push_back(ms(v->answered_ns - v->posted_ns));
+        begun_ns = std::min(begun_ns, v->wanted_ns);
+        ended_ns = std::max(ended_ns, v->connected_ns());
+        waiting += v->phase() == Phase::connected && v->wants_picture();
+        if (v->first_picture_ns() == 0) continue;
+        picture.push_back(ms(v->first_picture_ns() - v->wanted_ns));
+        wait.push_back(ms(v->first_picture_ns() - v->connected_ns()));
+    }
+    o["viewers_without_picture"] = waiting;
+    o["join_seconds"] = join.empty() ? 0 : ms(ended_ns - begun_ns) / 1000;
+    o["join_ms"] = spread(join);
+    o["post_ms"] = spread(post);
+    o["first_media_ms"] = spread(first);  // from the POST
+    o["first_picture_ms"] = spread(picture);
+    o["picture_wait_ms"] = spread(wait);
+}
+
+void add_latency(json::object& o, const Histogram& latency) {
+    const auto us = [&](double share) { return std::round(static_cast<double>(latency.percentile(share)) / 100) / 10; };
+    o["latency_us"] =
+        json::object{{"packets", latency.count()}, {"p50", us(0.5)}, {"p99", us(0.99)}, {"p999", us(0.999)}, {"max", us(1)}};
 }
 
 void add_peers(json::object& o, const Crowd& crowd, std::int64_t now_ns) {
@@ -74,16 +117,14 @@ void add_peers(json::object& o, const Crowd& crowd, std::int64_t now_ns) {
 void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool final) {
     ViewerCounters all;
     std::uint64_t lost = 0, jumps = 0, rebind_lost = 0, tail = 0, connected = 0, failed = 0, with_media = 0, stalled = 0;
-    std::vector<double> first, gaps;
+    std::vector<double> gaps;
+    const auto sent = final ? sent_of(crowd) : decltype(sent_of(crowd)){};
     std::int64_t silent = 0;
     for (const auto& v : crowd.viewers) {
         const ViewerCounters& c = v->viewer_counters();
         connected += v->phase() == Phase::connected;
         failed += v->phase() == Phase::failed;
-        if (v->first_media_ns() != 0) {
-            ++with_media;
-            first.push_back(ms(v->first_media_ns() - v->posted_ns));
-        }
+        with_media += v->first_media_ns() != 0;
         if (v->phase() == Phase::connected) {
             gaps.push_back(ms(v->max_gap_ns(now_ns)));
             silent = std::max(silent, v->silent_ns(now_ns));
@@ -94,7 +135,7 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
             jumps += track.jumps;
             rebind_lost += track.rebind_lost;
         }
-        if (final && v->phase() == Phase::connected) tail += tail_lost(crowd, *v);
+        if (final && v->phase() == Phase::connected) tail += tail_lost(sent, *v);
         all.rtx_received += c.rtx_received;
         all.rtx_useless += c.rtx_useless;
         all.rtp_filled += c.rtp_filled;
@@ -107,6 +148,8 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
         all.resumed_without_keyframe += c.resumed_without_keyframe;
         all.nacks_sent += c.nacks_sent;
         all.plis_sent += c.plis_sent;
+        all.checked += c.checked;
+        all.transport_cc_sent += c.transport_cc_sent;
         all.sender_reports += c.sender_reports;
         all.rebinds += c.rebinds;
         all.rebind_gap_ns = std::max(all.rebind_gap_ns, c.rebind_gap_ns);
@@ -131,6 +174,8 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
     o["resumed_without_keyframe"] = all.resumed_without_keyframe;
     o["nacks_sent"] = all.nacks_sent;
     o["plis_sent"] = all.plis_sent;
+    o["transport_cc_sent"] = all.transport_cc_sent;
+    o["rtp_checked"] = all.checked;
     o["sender_reports"] = all.sender_reports;
     o["rebinds"] = all.rebinds;
     o["rebind_lost"] = rebind_lost;
@@ -138,8 +183,6 @@ void add_viewers(json::object& o, const Crowd& crowd, std::int64_t now_ns, bool 
     o["max_gap_ms"] = gaps.empty() ? 0 : *std::max_element(gaps.begin(), gaps.end());  // since the mark
     o["silent_ms"] = ms(silent);                                                       // the longest that is under way
     o["gap_p50_ms"] = percentile(gaps, 0.5);
-    o["first_media_ms"] =
-        json::object{{"p50", percentile(first, 0.5)}, {"p99", percentile(first, 0.99)}, {"max", percentile(first, 1)}};
 }
 
 void add_publishers(json::object& o, const Crowd& crowd) {
@@ -180,6 +223,7 @@ json::object peer_json(Peer& peer, std::int64_t now_ns) {
             {"phase", std::string{to_string(peer.phase())}},
             {"port", peer.local_port()},
             {"resource", peer.resource()},
+            {"opened_by", peer.oracle() ? "libsrtp" : "ipsec_mb"},
             {"suite", std::string{srtp::to_string(peer.suite())}},
             {"rtp_received", peer.counters().rtp_received},
             {"auth_failures", peer.counters().auth_failures},
@@ -204,6 +248,8 @@ json::object totals(const World& world, const Crowd& crowd, std::int64_t now_ns,
     json::object o{{"version", 1}, {"now_ns", now_ns}, {"room", world.options.room}};
     add_publishers(o, crowd);
     add_viewers(o, crowd, now_ns, final);
+    add_joins(o, crowd);
+    add_latency(o, world.latency);
     add_peers(o, crowd, now_ns);
     json::array errors;
     for (const std::string& e : world.errors) errors.emplace_back(e);
@@ -251,6 +297,14 @@ std::vector<std::string> failures(const Options& options, const json::object& o)
     if (number(o, "publishers") != 0 && number(o, "viewers_with_media") < number(o, "viewers_connected"))
         found.emplace_back("viewers without any media: " +
                            std::to_string(number(o, "viewers_connected") - number(o, "viewers_with_media")));
+    const auto promised = [&](std::string_view key, double most, std::string_view what) {
+        const double p99 = o.at(key).at("p99").to_number<double>();
+        if (most > 0 && p99 > most)
+            found.push_back(std::string{what} + ": p99 is " + std::to_string(p99) + " ms, promised " + std::to_string(most));
+    };
+    promised("join_ms", options.expect_join_ms, "the join");
+    promised("picture_wait_ms", options.expect_picture_ms, "the wait for a picture");
+    if (options.expect_picture_ms > 0) none("viewers_without_picture", "viewers that never had a whole picture");
     if (!options.expect_no_loss) return found;
     none("rtp_lost", "gaps that were not filled");
     none("rtp_tail_lost", "sent at the end and not received");

@@ -6,11 +6,12 @@
 #include <algorithm>
 
 #include "controlplane/core/clock.hpp"
+#include "tools/load/url.hpp"
 
 namespace sluice::loadgen {
 
-Signaller::Signaller(Endpoint server)
-    : server_(server), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { run(); }) {}
+Signaller::Signaller(Endpoint server, std::uint32_t connections)
+    : server_(server), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), connections_(connections) {}
 
 Signaller::~Signaller() {
     {
@@ -19,15 +20,19 @@ Signaller::~Signaller() {
         jobs_.clear();
     }
     wake_.notify_all();
-    thread_.join();
+    stop_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
 }
 
 void Signaller::push(SignalJob job) {
+    bool one_more = false;
     {
         const std::lock_guard lock(mutex_);
         jobs_.push_back(std::move(job));
         ++outstanding_;
+        one_more = idle_ < jobs_.size() && threads_.size() < connections_;
     }
+    if (one_more) threads_.emplace_back([this] { run(); });
     wake_.notify_one();
 }
 
@@ -44,15 +49,23 @@ std::size_t Signaller::outstanding() {
     return outstanding_;
 }
 
+Signaller::Retries Signaller::retries() {
+    const std::lock_guard lock(mutex_);
+    return retries_;
+}
+
 void Signaller::run() {
+    HttpClient client(server_);
     std::unique_lock lock(mutex_);
     while (true) {
+        ++idle_;
         wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+        --idle_;
         if (stopping_) return;
         const SignalJob job = std::move(jobs_.front());
         jobs_.pop_front();
         lock.unlock();
-        SignalResult result = perform(job);
+        SignalResult result = perform(client, job);
         lock.lock();
         results_.push_back(std::move(result));
         const std::uint64_t one = 1;
@@ -60,23 +73,19 @@ void Signaller::run() {
     }
 }
 
-SignalResult Signaller::perform(const SignalJob& job) {
+SignalResult Signaller::perform(HttpClient& client, const SignalJob& job) {
     const std::int64_t deadline = core::monotonic_ns() + static_cast<std::int64_t>(job.timeout_s * 1e9);
     SignalResult result{.peer = job.peer, .method = job.request.method};
     while (true) {
         result.started_ns = core::monotonic_ns();
         const auto left = std::chrono::milliseconds(std::max<std::int64_t>(1, (deadline - result.started_ns) / 1'000'000));
-        const auto answer = http_exchange(server_, job.request, left);
+        const auto answer = client.exchange(job.request, left);
         result.finished_ns = core::monotonic_ns();
         double pause_s = 0.2;
         if (answer) {
             result.status = answer->status;
             result.body = answer->body;
-            result.location = answer->location;
-            if (const auto scheme = result.location.find("://"); scheme != std::string::npos) {
-                const auto path = result.location.find('/', scheme + 3);
-                result.location = path == std::string::npos ? "/" : result.location.substr(path);
-            }
+            result.location = resolve_location(answer->location, job.request.path);
             if (answer->status != 503) return result;
             pause_s = std::clamp(answer->retry_after_s, 0.2, 2.0);
         } else {
@@ -86,7 +95,9 @@ SignalResult Signaller::perform(const SignalJob& job) {
         std::unique_lock lock(mutex_);
         const auto pause = std::chrono::nanoseconds(static_cast<std::int64_t>(pause_s * 1e9));
         if (!job.retry || result.finished_ns + pause.count() >= deadline || stopping_) return result;
-        wake_.wait_for(lock, pause, [this] { return stopping_; });
+        ++retries_.count;
+        retries_.last = answer ? std::to_string(answer->status) + ' ' + answer->body.substr(0, 200) : answer.error();
+        stop_.wait_for(lock, pause, [this] { return stopping_; });
         if (stopping_) return result;
     }
 }

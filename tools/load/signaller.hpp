@@ -1,5 +1,6 @@
-// Does the WHIP and WHEP requests of all peers on a thread of its own, one after another, so that an HTTP server that is
-// slow or dead never delays a packet. Results are picked up on the main thread when event_fd() is readable.
+// Does the WHIP and WHEP requests of all peers on threads of its own, each with one connection that it keeps, so that a
+// crowd's requests are under way at once and an HTTP server that is slow or dead never delays a packet. Threads are started
+// as requests wait. Results are picked up on the main thread when event_fd() is readable.
 #pragma once
 
 #include <condition_variable>
@@ -29,14 +30,14 @@ struct SignalResult {
     std::int64_t finished_ns = 0;
     int status = 0;  // 0: no HTTP answer, `error` says why
     std::string error{};
-    std::string location{};  // path only
+    std::string location{};  // path
     std::string body{};
 };
 
 // Any thread; take() and the rest are used by the main thread.
 class Signaller {
 public:
-    explicit Signaller(Endpoint server);
+    Signaller(Endpoint server, std::uint32_t connections);
     ~Signaller();
     Signaller(const Signaller&) = delete;
     Signaller& operator=(const Signaller&) = delete;
@@ -45,20 +46,30 @@ public:
     [[nodiscard]] std::vector<SignalResult> take();
     [[nodiscard]] int event_fd() const noexcept { return event_.get(); }
     [[nodiscard]] std::size_t outstanding();
+    // Tries that were refused or failed and are made again, and what the last of them was told.
+    struct Retries {
+        std::uint64_t count = 0;
+        std::string last;
+    };
+    [[nodiscard]] Retries retries();
 
 private:
     void run();
-    [[nodiscard]] SignalResult perform(const SignalJob& job);
+    [[nodiscard]] SignalResult perform(HttpClient& client, const SignalJob& job);
 
     Endpoint server_;
     UniqueFd event_;
     std::mutex mutex_;
-    std::condition_variable wake_;
+    std::condition_variable wake_;  // a job
+    std::condition_variable stop_;  // ends the pause before a retry
     std::deque<SignalJob> jobs_;
     std::vector<SignalResult> results_;
     std::size_t outstanding_ = 0;
+    Retries retries_;
+    std::size_t idle_ = 0;
+    std::uint32_t connections_;
     bool stopping_ = false;
-    std::thread thread_;
+    std::vector<std::thread> threads_;  // main thread only
 };
 
 }  // namespace sluice::loadgen

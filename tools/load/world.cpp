@@ -25,9 +25,10 @@ std::expected<std::unique_ptr<World>, std::string> make_world(const Options& opt
     if (options.suite == "cm") profiles.profiles = {dtls::SrtpProfile::aes128_cm_sha1_80};
     auto context = dtls::Context::create(std::move(*certificate), profiles);
     if (!context) return std::unexpected("cannot make a DTLS context");
-    auto engine = srtp::make_engine(options.engine);
-    auto verifier = srtp::make_engine(srtp::Backend::ipsec_mb);
-    if (!engine || !verifier) return std::unexpected("this CPU cannot run the SRTP engine");
+    const bool with_oracle = options.engine == srtp::Backend::libsrtp;
+    auto oracle = with_oracle ? srtp::make_engine(srtp::Backend::libsrtp) : nullptr;
+    auto fast = srtp::make_engine(srtp::Backend::ipsec_mb);
+    if ((with_oracle && !oracle) || !fast) return std::unexpected("this CPU cannot run the SRTP engine");
     std::FILE* record = nullptr;
     if (!options.record.empty()) {
         record = std::fopen(options.record.c_str(), "we");
@@ -39,12 +40,15 @@ std::expected<std::unique_ptr<World>, std::string> make_world(const Options& opt
     // NOLINTNEXTLINE(modernize-make-unique): a Recorder is not moved into its place
     return std::unique_ptr<World>(new World{options,
                                             std::move(*context),
-                                            std::move(engine),
-                                            std::move(verifier),
+                                            std::move(oracle),
+                                            std::move(fast),
                                             std::move(epoll),
                                             Recorder(record),
                                             std::mt19937_64(core::random_id()),
-                                            {}});
+                                            {},
+                                            {},
+                                            0,
+                                            0});
 }
 
 }  // namespace sluice::loadgen

@@ -1,4 +1,5 @@
-// What all peers of a run share: options, identity, SRTP engines, the epoll set, and the recorder. Main thread only.
+// What all peers of a run share: options, identity, SRTP engines, the epoll set, the recorder, and the latency of what they
+// received. Main thread only.
 #pragma once
 
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include "controlplane/dtls/context.hpp"
 #include "dataplane/base/unique_fd.hpp"
 #include "dataplane/srtp/engine.hpp"
+#include "tools/load/histogram.hpp"
 #include "tools/load/options.hpp"
 
 namespace sluice::loadgen {
@@ -43,13 +45,18 @@ private:
 struct World {
     const Options& options;
     dtls::Context dtls;
-    std::unique_ptr<srtp::Engine> engine;
-    // Stateless, so that it opens a packet under an index that was used before: proves that a re-use is no forgery.
-    std::unique_ptr<srtp::Engine> verifier;
+    // Of the peers that are an oracle of the SFU's SRTP; null with --engine ipsec_mb.
+    std::unique_ptr<srtp::Engine> oracle;
+    // Of all others. Stateless, so that for the oracles too it opens a packet under an index that was used before: proves
+    // that a re-use is no forgery.
+    std::unique_ptr<srtp::Engine> fast;
     UniqueFd epoll;
     Recorder recorder;
     std::mt19937_64 random;
-    std::vector<std::string> errors;  // the first few
+    std::vector<std::string> errors;           // the first few
+    Histogram latency;                         // ns from the publisher's send to the viewer's kernel, since the mark
+    std::int64_t unix_minus_monotonic_ns = 0;  // taken anew in each turn
+    std::uint32_t oracle_viewers = 0;          // made so far
 
     void error(std::string text) {
         if (errors.size() < 20) errors.push_back(std::move(text));
