@@ -49,8 +49,8 @@ enum class Text { none, whole, partial };
 // Enciphers 64 bytes from `offset`, or what of them there is.
 template <Text T>
 SLUICE_INLINE void encipher(const CmPacket& p, uint32_t offset) {
-    // As a number: a lane without payload may have no pointer either, and then nothing is loaded.
-    const auto* src = reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(p.src) + offset);
+    // A packet without payload may have no pointer either; nothing is loaded then.
+    const uint8_t* src = (p.text_len == 0 ? p.message : p.src) + offset;
     uint8_t* dst = p.message + p.header_len + offset;
     __m512i x = xor3(counters[offset / 64], _mm512_broadcast_i32x4(load_block(p.iv)), round_key(p, 0));
     SLUICE_UNROLL for (unsigned r = 1; r < aes_rounds; ++r) x = _mm512_aesenc_epi128(x, round_key(p, r));

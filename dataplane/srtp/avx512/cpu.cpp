@@ -9,7 +9,7 @@ namespace {
 
 // A CPU with AVX-512 is of no use where the kernel does not save its registers: XCR0 tells which it does.
 std::uint64_t saved_state() noexcept {
-    std::uint32_t low, high;
+    std::uint32_t low = 0, high = 0;
     asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return std::uint64_t{high} << 32 | low;
 }
