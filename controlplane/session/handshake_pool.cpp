@@ -1,5 +1,7 @@
 #include "controlplane/session/handshake_pool.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <map>
@@ -12,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto flights_apart = std::chrono::milliseconds(20);
+// A crowd's handshakes take tens of megabytes at their peak, which the allocator would keep.
+constexpr std::size_t crowd = 64;
+constexpr auto crowd_is_over = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -61,6 +66,12 @@ private:
                 std::unique_lock lock(mutex_);
                 const auto due = [this] { return stop_ || !jobs_.empty(); };
                 if (jobs_.empty()) waited_ns_.store(0, std::memory_order_relaxed);
+                if (handshakes_.empty() && ended_ >= crowd && !wake_.wait_for(lock, crowd_is_over, due)) {
+                    ended_ = 0;
+                    lock.unlock();
+                    ::malloc_trim(0);
+                    lock.lock();
+                }
                 if (handshakes_.empty())
                     wake_.wait(lock, due);
                 else
@@ -91,7 +102,7 @@ private:
         const auto at = handshakes_.find(job.session);
         if (at == handshakes_.end()) return;
         if (job.datagram.empty())
-            handshakes_.erase(at);
+            handshakes_.erase(at), ++ended_;
         else
             settle(at->second.receive(job.datagram, job.flow));
     }
@@ -99,7 +110,7 @@ private:
     // Sorts a step's result out: each is told at once, as the peer waits for it.
     void settle(std::optional<HandshakeResult> result) {
         if (!result) return;
-        if (result->keys || !result->error.empty()) handshakes_.erase(result->session);
+        if (result->keys || !result->error.empty()) ended_ += handshakes_.erase(result->session);
         std::vector<HandshakeResult> one;
         one.push_back(std::move(*result));
         pool_.deliver(std::move(one));
@@ -111,6 +122,7 @@ private:
             auto result = at->second.tick();
             const bool over = result && (result->keys || !result->error.empty());
             if (result) results.push_back(std::move(*result));
+            ended_ += over ? 1 : 0;
             at = over ? handshakes_.erase(at) : std::next(at);
         }
         if (!results.empty()) pool_.deliver(std::move(results));
@@ -123,6 +135,7 @@ private:
     bool stop_ = false;      // under the mutex
     std::atomic<std::int64_t> waited_ns_ = 0;
     std::map<abi::TransportId, Handshake> handshakes_;  // the thread's own
+    std::size_t ended_ = 0;                             // since memory was given back; the thread's own
     std::thread thread_;                                // last: it runs at once
 };
 

@@ -7,6 +7,8 @@
 // all threads, in order for each session; the first result in it wakes the io thread, which takes them all. A handshake
 // leaves its thread with its keys, its failure, or forget(); a datagram of one that has left is nobody's.
 //
+// When a crowd is over and its thread has been idle for a second, the allocator gives back what the handshakes took.
+//
 // A queue is bounded: what comes beyond is dropped and counted, as DTLS repeats it. waited() tells admission when the
 // threads do not keep up.
 //
