@@ -43,25 +43,23 @@ std::optional<IpAddress> address_of(const std::string& cidr) {
 std::string MemoryPlan::to_string() const {
     constexpr double mb = 1024.0 * 1024.0;
     return fmt::format(
-        "memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {} history packets per worker, {} "
+        "memory plan: {:.0f} MB in packet pools ({} rx buffers, {} tx buffers and {:.0f} MB of history per worker, {} "
         "fragment "
         "buffers), "
         "{:.1f} MB state segment, {:.1f} MB packet rings, {:.0f} MB for blobs",
-        pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, history_per_worker, control::Reassembly::buffers,
-        segment_bytes / mb, rings_bytes / mb, blob_budget / mb);
+        pools_bytes / mb, rx_mbufs, tx_mbufs_per_worker, static_cast<double>(history_bytes_per_worker) / mb,
+        control::Reassembly::buffers, segment_bytes / mb, rings_bytes / mb, blob_budget / mb);
 }
 
 MemoryPlan plan_memory(const config::Dataplane& d) {
     MemoryPlan plan;
     plan.rx_mbufs = 4095u * d.workers;
     plan.tx_mbufs_per_worker = 2047;
-    plan.history_per_worker = static_cast<std::uint32_t>(std::uint64_t{d.limits.history_mb} * 1024 * 1024 / d.workers /
-                                                         table::MediaPacket::buffer_size) -
-                              1;
+    plan.history_bytes_per_worker = std::uint64_t{d.limits.history_mb} * 1024 * 1024 / d.workers;
     const std::uint64_t mbuf = sizeof(rte_mbuf) + port::buffer_bytes + 64;
     plan.pools_bytes =
         mbuf * (plan.rx_mbufs + std::uint64_t{plan.tx_mbufs_per_worker} * d.workers + control::Reassembly::buffers) +
-        control::Reassembly::table_bytes + std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 17 / 16 +
+        control::Reassembly::table_bytes + std::uint64_t{d.limits.history_mb} * 1024 * 1024 * 9 / 8 +
         std::uint64_t{d.limits.transports} * 512 * d.workers;
     plan.segment_bytes = telemetry::Segment::size_of({d.workers, 1, d.limits.transports, d.limits.sources, d.limits.legs});
     plan.rings_bytes = abi::RingLayout::total(d.workers);
@@ -134,7 +132,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.addresses = {ip4.value_or(IpAddress{}), ip6.value_or(IpAddress{})};
         c.max_transports = d.limits.transports;
         c.max_sources = d.limits.sources;
-        c.history_packets = plan.history_per_worker;
+        c.history_bytes = plan.history_bytes_per_worker;
         c.sealer = *sealer;
         c.clock = clock_;
         c.port = options.ports[i];

@@ -29,8 +29,8 @@ namespace sluice::app {
 struct MemoryPlan {
     std::uint32_t rx_mbufs = 0;
     std::uint32_t tx_mbufs_per_worker = 0;
-    std::uint32_t history_per_worker = 0;  // packets
-    std::uint64_t pools_bytes = 0;         // hugepage memory
+    std::uint64_t history_bytes_per_worker = 0;
+    std::uint64_t pools_bytes = 0;  // hugepage memory
     std::uint64_t segment_bytes = 0;
     std::uint64_t rings_bytes = 0;
     std::uint64_t blob_budget = 0;

@@ -76,6 +76,7 @@ struct Leg {
     std::uint64_t header_since_index = 0;
     // RTX in bytes: enough for a burst of loss on a 4 Mbit/s stream, and no amplifier.
     TokenBucket rtx_budget{250'000, 128'000};
+    std::int64_t keyframe_ns = 0;  // when it was last sent the first packet of one
     std::uint8_t last_fir_sequence = 0;
     bool seen_fir = false;
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "dataplane/abi/types.hpp"
 #include "dataplane/base/bytes.hpp"
@@ -18,6 +19,7 @@ namespace sluice::table {
 
 struct MediaPacket {
     static constexpr std::size_t buffer_size = 2048;
+    static constexpr std::size_t small_buffer_size = 384;  // audio, and the short packets of video
 
     std::atomic<std::uint32_t> refs;
     std::uint16_t header_length;   // RTP header, CSRCs and extension
@@ -49,30 +51,43 @@ struct MediaPacket {
 };
 
 inline constexpr std::size_t media_packet_room = MediaPacket::buffer_size - sizeof(MediaPacket);
+inline constexpr std::size_t small_packet_room = MediaPacket::small_buffer_size - sizeof(MediaPacket);
 static_assert(sizeof(MediaPacket) <= 128);
 
-// A fixed pool of media packets. Main creates it; its worker takes from it, any worker gives back.
+// A fixed amount of memory for media packets, in two sizes: a packet of audio does not take a buffer of 2 KB. Main creates
+// it; its worker takes from it, any worker gives back.
 class HistoryPool {
 public:
-    // `count` packets with a cache per lcore. Null memory (see valid()) when it does not fit.
-    HistoryPool(const char* name, std::uint32_t count, int socket);
+    // An eighth of `bytes` is for small packets. Null memory (see valid()) when it does not fit.
+    HistoryPool(const char* name, std::uint64_t bytes, int socket);
     ~HistoryPool();
     HistoryPool(const HistoryPool&) = delete;
     HistoryPool& operator=(const HistoryPool&) = delete;
 
-    [[nodiscard]] bool valid() const noexcept { return pool_ != nullptr; }
-    // One reference is the caller's. nullptr when the pool is empty.
-    [[nodiscard]] MediaPacket* take() noexcept;
+    [[nodiscard]] bool valid() const noexcept { return large_.memory != nullptr && small_.memory != nullptr; }
+    // With room for `bytes` of header and payload, at most media_packet_room. One reference is the caller's. nullptr when
+    // the pool is empty.
+    [[nodiscard]] MediaPacket* take(std::size_t bytes) noexcept;
     [[nodiscard]] std::uint32_t available() const noexcept;
-    // Owning worker, now and then, and by take() itself: `low` begins below an eighth and ends above a quarter. Those who
-    // hold packets of the pool ask runs_low() and give up their oldest, so that it never comes to the end of it.
+    // Owning worker, now and then, and by take() itself: `low` begins below an eighth and ends above a quarter, of either
+    // size. Those who hold packets of the pool ask runs_low() and give up their oldest, so that it never comes to the end of
+    // it.
     void note_level() noexcept;
-    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return large_.size + small_.size; }
+    [[nodiscard]] static constexpr std::uint64_t small_share(std::uint64_t bytes) noexcept { return bytes / 8; }
 
 private:
-    rte_mempool* pool_ = nullptr;
-    std::uint32_t size_ = 0;
-    std::uint32_t taken_since_level_ = 0;
+    struct Part {
+        rte_mempool* memory = nullptr;
+        std::uint32_t size = 0;
+        std::uint32_t taken_since_level = 0;
+    };
+    static Part make(const std::string& name, std::uint64_t bytes, std::size_t buffer, int socket);
+    static MediaPacket* take_from(Part& part) noexcept;
+    static void note_level(Part& part) noexcept;
+
+    Part large_;
+    Part small_;
 };
 
 // Of the pool that the packet is from. Any worker.

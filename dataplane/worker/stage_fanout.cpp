@@ -82,6 +82,8 @@ bool Worker::prepare(const table::LegRef& ref, const table::MediaPacket& packet,
         drop(t, DropReason::tx_over_mtu);
         return false;
     }
+    if (packet.keyframe_start) [[unlikely]]
+        ref.leg->keyframe_ns = now_ns_;
     if (out.index >= hot.reserved_index) [[unlikely]] {
         hot.reserved_index = out.index + abi::reservation_step;
         hot.counters->rtp_reserved.store(hot.reserved_index, std::memory_order_release);

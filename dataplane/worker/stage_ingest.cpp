@@ -72,7 +72,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     auto& window = binding->rtx ? s.rtx_window : s.window;
     const std::uint64_t hint = binding->rtx ? s.rtx_rx_index_hint : s.rx_index_hint;
 
-    table::MediaPacket* packet = history_.take();
+    table::MediaPacket* packet = history_.take(datagram.bytes.size());
     if (packet == nullptr) return drop(DropReason::history_pool_empty);
     const bool known_roc = !window.empty();
     std::uint64_t index = srtp::guess_index(known_roc ? window.highest() : hint, rtp->sequence());

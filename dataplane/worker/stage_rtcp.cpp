@@ -1,5 +1,7 @@
 // SRTCP from both sides: sender reports and BYE of publishers; receiver reports, NACK, PLI, FIR and REMB of viewers.
 
+#include <algorithm>
+
 #include "dataplane/media/sender_clock.hpp"
 #include "dataplane/wire/rtcp.hpp"
 #include "dataplane/wire/rtcp_feedback.hpp"
@@ -7,6 +9,12 @@
 #include "dataplane/worker/worker.hpp"
 
 namespace sluice::worker {
+namespace {
+
+// Of a viewer whose reports have not told yet.
+constexpr std::int64_t assumed_round_trip_ns = 250'000'000;
+
+}  // namespace
 
 // Report blocks of a viewer with hundreds of legs name them in the order in which they were made (libwebrtc goes round its
 // streams), so the search goes on behind the leg that was found last.
@@ -96,7 +104,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                     if (leg != nullptr && leg->view != nullptr) {
                         ++leg->hot.counters->keyframe_requests;
                         trace(t->id, abi::TraceKind::pli, static_cast<std::uint64_t>(leg->id), {*ssrc});
-                        request_keyframe(*leg->view);
+                        keyframe_wanted(*leg);
                     }
                 } else if (packet->count == wire::psfb_fir) {
                     clean &= wire::for_each_fir(*packet, [&](std::uint32_t ssrc, std::uint8_t command) {
@@ -107,7 +115,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
                                  leg->last_fir_sequence = command;
                                  ++leg->hot.counters->keyframe_requests;
                                  trace(t->id, abi::TraceKind::fir, static_cast<std::uint64_t>(leg->id), {ssrc, command});
-                                 request_keyframe(*leg->view);
+                                 keyframe_wanted(*leg);
                              }).has_value();
                 } else if (const auto remb = wire::read_remb(*packet)) {
                     for (std::size_t i = 0; i < remb->source_count(); ++i) {
@@ -163,6 +171,15 @@ void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_
         message.rtp_timestamp = rtp_ts;
         (void)config_.peers[static_cast<std::size_t>(__builtin_ctzll(rest))].out->push(message);
     }
+}
+
+// A viewer asks. Newcomers do at once, out of habit (libwebrtc), while what they ask for is on its way to them already: it
+// was sent less than a round trip ago, or is being sent.
+void Worker::keyframe_wanted(table::Leg& leg) noexcept {
+    constexpr std::int64_t longest_round_trip_ns = 1'000'000'000;
+    const std::int64_t on_its_way = std::min(std::max(assumed_round_trip_ns, 2 * leg.rtt_ns), longest_round_trip_ns);
+    if (leg.hot.is(table::leg_state_catching_up) || (leg.keyframe_ns != 0 && now_ns_ - leg.keyframe_ns < on_its_way)) return;
+    request_keyframe(*leg.view);
 }
 
 void Worker::request_keyframe(table::SourceView& view) noexcept {

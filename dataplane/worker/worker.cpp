@@ -28,7 +28,7 @@ Worker::Worker(WorkerConfig config)
     : config_(std::move(config)),
       counters_(config_.counters),
       engine_(srtp::make_engine(config_.sealer)),
-      history_(pool_name(config_.id).c_str(), config_.history_packets, config_.socket),
+      history_(pool_name(config_.id).c_str(), config_.history_bytes, config_.socket),
       table_(table_name(config_.id).c_str(), config_.max_transports, config_.socket),
       stun_out_(config_.stun_ring, abi::RingLayout::slots),
       dtls_out_(config_.dtls_ring, abi::RingLayout::slots),

@@ -99,7 +99,7 @@ struct WorkerConfig {
     std::array<IpAddress, 2> addresses;  // v4, v6; unspecified = none
     std::uint32_t max_transports = 0;
     std::uint32_t max_sources = 0;
-    std::uint32_t history_packets = 0;
+    std::uint64_t history_bytes = 0;
     srtp::Backend sealer = srtp::Backend::ipsec_mb;
     TscClock clock;
     port::PortIo* port = nullptr;
@@ -207,6 +207,7 @@ private:
     void unsend(table::Leg& leg, table::Transport& t, const srtp::SealJob& job, std::uint16_t frame_bytes) noexcept;
     [[nodiscard]] std::uint16_t egress_room() noexcept;
     void publish(table::Leg& leg, table::Transport& t) noexcept;
+    void keyframe_wanted(table::Leg& leg) noexcept;
     void request_keyframe(table::SourceView& view) noexcept;
     // stage_catch_up.cpp
     void start_leg(table::Leg& leg) noexcept;

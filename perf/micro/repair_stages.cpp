@@ -24,7 +24,7 @@ constexpr std::int64_t packet_ns = 1'000'000;
 
 // A leg on a source whose last 1024 packets are in the history, and what a worker needs to answer for it.
 struct History {
-    table::HistoryPool pool{"micro_history", 2047, -1};
+    table::HistoryPool pool{"micro_history", 4 << 20, -1};
     table::SourceView view{abi::SourceId{1}, 0, 0, abi::MediaKind::video, 90'000};
     media::LegRewriter rewriter;
     TokenBucket budget{INT64_MAX / 2'000'000'000, INT64_MAX / 2};
@@ -47,9 +47,10 @@ struct History {
         key.wipe();
     }
     bool push() {
-        table::MediaPacket* packet = pool.take();
+        table::MediaPacket* packet = pool.take(table::media_packet_room);
         if (packet == nullptr) return false;
         packet->index = next++;
+        packet->keyframe_start = false;
         packet->header_length = 20;
         packet->payload_length = payload_size;
         packet->timestamp = static_cast<std::uint32_t>(3000 * packet->index);

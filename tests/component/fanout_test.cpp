@@ -37,6 +37,12 @@ public:
         m.id = legs_[viewer];
         EXPECT_EQ(h_.plane().registry().apply(finished(m), 1).status, abi::Status::ok);
     }
+    void ask_for_a_keyframe(std::size_t viewer) {
+        std::array<std::uint8_t, 64> buffer;
+        wire::RtcpWriter out(buffer);
+        EXPECT_TRUE(out.pli(1, 0x10000u + viewers_[viewer].address.port));
+        h_.send(viewers_[viewer], out.finish());
+    }
     void publish(bool keyframe, std::size_t size = 200) {
         h_.send(publisher_, vp8_packet(sent_, 3000u * sent_, ssrc_, keyframe, size));
         ++sent_;
@@ -292,6 +298,32 @@ TEST(Fanout, NewcomersWaitForTheNextKeyframeWhenTheLastIsTooFarBack) {
     room.sequences.clear();
     room.collect(h.received());
     EXPECT_EQ(room.sequences[1], std::vector<std::uint16_t>{1000});
+}
+
+// libwebrtc asks for a keyframe as soon as it is connected.
+TEST(Fanout, AskingForWhatIsOnItsWayCostsThePublisherNothing) {
+    Harness h;
+    Room room(h, 0, 2000);
+    room.join(1);
+    room.publish(true);
+    h.settle();
+    (void)h.received();
+    room.join(2);
+    for (const std::size_t viewer : {std::size_t{1}, std::size_t{2}}) room.ask_for_a_keyframe(viewer);
+    bool asked = false;
+    const auto now = [&] { return h.plane().worker(0).config().clock.now_ns(); };
+    for (const auto until = now() + 40'000'000; now() < until;) {
+        h.turn(1);
+        asked |= asks_for_a_keyframe(h, room.publisher(), h.received());
+    }
+    EXPECT_FALSE(asked);
+    // But not for ever: the picture may be broken.
+    for (const auto until = now() + 2'000'000'000; now() < until && !asked;) {
+        room.ask_for_a_keyframe(1);
+        h.turn(100);
+        asked |= asks_for_a_keyframe(h, room.publisher(), h.received());
+    }
+    EXPECT_TRUE(asked);
 }
 
 TEST(Fanout, WhoLeavesWhileCatchingUpIsForgotten) {

@@ -71,12 +71,12 @@ private:
 TEST(HistoryPool, PacketsAreReadByManyWorkersAndReturnedByTheLast) {
     constexpr std::uint64_t packets = 30'000;
     // More than the caches of all threads hold.
-    HistoryPool pool("tsan_history", 2047, -1);
+    HistoryPool pool("tsan_history", 4 << 20, -1);
     ASSERT_TRUE(pool.valid());
     std::array<Reader, 3> readers;
     std::uint64_t taken = 0;
     for (std::uint64_t n = 0; n < packets;) {
-        MediaPacket* packet = pool.take();
+        MediaPacket* packet = pool.take(media_packet_room);
         if (packet == nullptr) {
             std::this_thread::yield();
             continue;
