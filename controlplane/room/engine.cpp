@@ -118,7 +118,7 @@ void Engine::inject(const Session& s, const std::vector<session::Output>& output
 
 // What a peer's input, its handshake or time led to.
 void Engine::handle(Session& s, PeerResult result) {
-    if (result.keys) return connected(s, std::move(result));
+    if (result.keys) return connected(s, *result.keys, std::move(result.outputs));
     const abi::TransportId id = s.state.id;
     if (result.begin_handshake) environment_.handshakes.begin(id, s.peer.take_handshake());
     if (const auto* programmed = environment_.program.find(id); programmed != nullptr && result.path_changed) {
@@ -132,11 +132,11 @@ void Engine::handle(Session& s, PeerResult result) {
     if (result.ended) end(id, result.reason);
 }
 
-void Engine::connected(Session& s, PeerResult result) {
+void Engine::connected(Session& s, const dtls::SrtpKeys& keys, std::vector<session::Output> last_flight) {
     const abi::TransportId id = s.state.id;
     if (const auto* programmed = environment_.program.find(id)) {
         abi::TransportSpec spec = *programmed;
-        session::set_keys(spec, *result.keys);
+        session::set_keys(spec, keys);
         environment_.program.upsert(spec);
     }
     s.state.connected_unix_ms = unix_ms();
@@ -150,7 +150,7 @@ void Engine::connected(Session& s, PeerResult result) {
     else
         bind_viewer(room, s);
     // The peer sends media as soon as it has the last flight: the keys must be there before it.
-    apply([this, id, outputs = std::move(result.outputs)](dpclient::ApplyResult) {
+    apply([this, id, outputs = std::move(last_flight)](dpclient::ApplyResult) {
         const auto found = sessions_.find(id);
         if (found == sessions_.end()) return;
         inject(*found->second, outputs);

@@ -171,7 +171,7 @@ private:
     bool program_state(const session::Session& s);
     void program_keys(const session::Session& s);
     void handle(session::Session& s, session::PeerResult result);
-    void connected(session::Session& s, session::PeerResult result);
+    void connected(session::Session& s, const dtls::SrtpKeys& keys, std::vector<session::Output> last_flight);
     void inject(const session::Session& s, const std::vector<session::Output>& outputs);
     void end(abi::TransportId id, const std::string& reason);
     void apply(dpclient::ApplyCallback done = {});

@@ -120,7 +120,7 @@ struct alignas(64) Transport {
     std::uint8_t cname_length = 0;
 
     abi::ExtensionIds rx_extensions{};
-    Leg* first_leg = nullptr;   // list through Leg::next_of_transport, in the order of joining
+    Leg* first_leg = nullptr;  // list through Leg::next_of_transport, in the order of joining
     Leg* last_leg = nullptr;
     Leg* last_asked = nullptr;  // where the next search begins; nullptr: at the first
 
