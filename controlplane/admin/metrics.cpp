@@ -127,6 +127,10 @@ void worker_metrics(Writer& out, const dpclient::SegmentView& segment, const Eng
         {"sluice_worker_handed_over", "Packets that belonged to another worker", &abi::WorkerBlock::handed_over},
         {"sluice_worker_fragments", "IP fragments that were given to reassembly", &abi::WorkerBlock::fragments},
         {"sluice_worker_reassembled", "Datagrams that came whole out of IP fragments", &abi::WorkerBlock::reassembled},
+        {"sluice_worker_catch_ups", "Newcomers who were sent the last keyframe out of the source ring",
+         &abi::WorkerBlock::catch_ups},
+        {"sluice_worker_tx_full", "Bursts that the port did not take whole, so that the fan-out waited",
+         &abi::WorkerBlock::tx_full},
         {"sluice_worker_events_lost", "Events of a worker that main was too slow to take", &abi::WorkerBlock::events_lost},
     };
     for (const Counter& c : counters) {

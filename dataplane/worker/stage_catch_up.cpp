@@ -20,7 +20,7 @@ namespace {
 constexpr std::int64_t max_age_ns = 1'500'000'000;
 constexpr std::uint64_t max_bytes = 512 * 1024;
 constexpr std::uint64_t speed = 3;  // times real time
-constexpr std::uint32_t packets_per_visit = 4;
+constexpr std::uint32_t packets_per_visit = 64;  // a whole picture for one is better than a part for each
 constexpr std::int64_t idle_pause_ns = 1'000'000;
 
 }  // namespace
@@ -28,7 +28,10 @@ constexpr std::int64_t idle_pause_ns = 1'000'000;
 // A leg that can be sent to from now on, and has a source: with the last keyframe, or with the next one.
 void Worker::start_leg(table::Leg& leg) noexcept {
     if (!leg.hot.is(table::leg_state_awaiting_keyframe) || leg.hot.is(table::leg_state_paused)) return;
-    if (!begin_catch_up(leg, *leg.view)) request_keyframe(*leg.view);
+    const table::SourceView& view = *leg.view;
+    // One is waiting in the ring for its turn: this leg will be given it with the others.
+    const bool ahead = view.keyframe != table::SourceView::no_keyframe && view.keyframe >= level_of(leg);
+    if (!ahead && !begin_catch_up(leg, view)) request_keyframe(*leg.view);
 }
 
 void Worker::start_legs(table::Transport& t) noexcept {
