@@ -115,7 +115,9 @@ void Crowd::spawn() {
         fail("cannot listen on loopback");
     http_port_ = ntohs(address.sin_port);
     const std::string config = directory_ + "/sluice.conf", sessions = std::to_string(options_.sessions);
-    std::ofstream(config) << "dataplane = { control_socket = \"" << directory_ << "/dataplane.sock\"; };\n"
+    std::ofstream(config) << "dataplane = { control_socket = \"" << directory_
+                          << "/dataplane.sock\"; limits = { transports = " << sessions
+                          << "; legs = " << 4 * options_.sessions << "; }; };\n"
                           << "admission = { max_sessions = " << sessions << "; max_viewers_per_room = " << sessions
                           << "; };\n"
                           << options_.more_config;
