@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t max_age_ns = 1'500'000'000;
 constexpr std::uint64_t max_bytes = 512 * 1024;
-constexpr std::uint64_t speed = 3;  // times real time
+constexpr std::uint64_t speed = 3;               // times real time
 constexpr std::uint32_t packets_per_visit = 64;  // a whole picture for one is better than a part for each
 constexpr std::int64_t idle_pause_ns = 1'000'000;
 

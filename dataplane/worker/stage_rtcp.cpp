@@ -11,8 +11,10 @@
 namespace sluice::worker {
 namespace {
 
-// Of a viewer whose reports have not told yet.
-constexpr std::int64_t assumed_round_trip_ns = 250'000'000;
+// How long a keyframe that was sent may take to become a picture: libwebrtc asks again every 200 ms, also while the viewer's
+// CPU is what it waits for. What the network lost NACK repairs sooner.
+constexpr std::int64_t patience_ns = 500'000'000;
+constexpr std::int64_t longest_patience_ns = 1'000'000'000;
 
 }  // namespace
 
@@ -176,8 +178,7 @@ void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_
 // A viewer asks. Newcomers do at once, out of habit (libwebrtc), while what they ask for is on its way to them already: it
 // was sent less than a round trip ago, or is being sent.
 void Worker::keyframe_wanted(table::Leg& leg) noexcept {
-    constexpr std::int64_t longest_round_trip_ns = 1'000'000'000;
-    const std::int64_t on_its_way = std::min(std::max(assumed_round_trip_ns, 2 * leg.rtt_ns), longest_round_trip_ns);
+    const std::int64_t on_its_way = std::clamp(2 * leg.rtt_ns, patience_ns, longest_patience_ns);
     if (leg.hot.is(table::leg_state_catching_up) || (leg.keyframe_ns != 0 && now_ns_ - leg.keyframe_ns < on_its_way)) return;
     request_keyframe(*leg.view);
 }

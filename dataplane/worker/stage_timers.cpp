@@ -1,6 +1,6 @@
 // What is due by time: NACK, keyframe requests, receiver reports and transport-wide feedback towards publishers; sender
-// reports towards viewers; silence. A tick of 1 ms looks at a fifth of the publishers and at a hundredth of all transports, so
-// that fifty thousand of them never hold up a packet for long.
+// reports towards viewers; silence. A tick of 1 ms looks at a fifth of the publishers and at a hundredth of all transports,
+// so that fifty thousand of them never hold up a packet for long.
 
 #include <rte_prefetch.h>
 
