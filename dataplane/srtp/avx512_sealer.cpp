@@ -10,7 +10,7 @@ namespace sluice::srtp {
 namespace {
 
 // Of a key's first line, and the pads and round keys of CM-SHA1. The GCM kernel fetches the rest itself.
-constexpr std::size_t prefetch_distance = 4;
+constexpr std::size_t keys_ahead = 4;
 // Below this many lanes one SHA-NI stream at a time beats sixteen lanes, most of them idle.
 constexpr std::size_t min_lanes = 4;
 
@@ -31,9 +31,9 @@ Avx512Sealer::~Avx512Sealer() {
 
 void Avx512Sealer::seal_rtp(std::span<SealJob> jobs) {
     Suite suite = Suite::none;  // of the job before: the next is likely to be like it
-    for (std::size_t i = 0; i < std::min(prefetch_distance, jobs.size()); ++i) prefetch_key(jobs[i], suite);
+    for (std::size_t i = 0; i < std::min(keys_ahead, jobs.size()); ++i) prefetch_key(jobs[i], suite);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        if (i + prefetch_distance < jobs.size()) prefetch_key(jobs[i + prefetch_distance], suite);
+        if (i + keys_ahead < jobs.size()) prefetch_key(jobs[i + keys_ahead], suite);
         SealJob& job = jobs[i];
         suite = job.key == nullptr ? Suite::none : job.key->suite_for(Backend::avx512);
         switch (suite) {

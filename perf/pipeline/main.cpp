@@ -67,7 +67,8 @@ std::vector<Plan> fanout(const std::vector<unsigned>& viewers, std::size_t size,
     plans.push_back({{typical, gcm, false, true, audio}, null});
     plans.push_back({{typical, cm, false, true, audio}, null});
     if (srtp::best_backend() != srtp::Backend::ipsec_mb) {
-        for (const auto suite : {gcm, cm}) plans.push_back({{typical, suite, false, true, size, srtp::Backend::ipsec_mb}, null});
+        for (const auto suite : {gcm, cm})
+            plans.push_back({{typical, suite, false, true, size, srtp::Backend::ipsec_mb}, null});
     }
     return plans;
 }

@@ -27,9 +27,9 @@ const char* checksum(const Row& row) {
 }  // namespace
 
 std::string to_json(const Row& r, const RunInfo& run) {
-    std::string out = fmt::format(R"({{"version":3,"benchmark":"{}","suite":"{}","sealer":"{}","viewers":{},"bytes":{})",
-                                  run.benchmark, srtp::to_string(r.scene.suite), srtp::to_string(r.scene.sealer),
-                                  r.scene.viewers, r.scene.payload);
+    std::string out =
+        fmt::format(R"({{"version":3,"benchmark":"{}","suite":"{}","sealer":"{}","viewers":{},"bytes":{})", run.benchmark,
+                    srtp::to_string(r.scene.suite), srtp::to_string(r.scene.sealer), r.scene.viewers, r.scene.payload);
     out += fmt::format(R"(,"port":"{}","family":"{}","checksum":"{}")", to_string(r.behind), family(r), checksum(r));
     out += fmt::format(R"(,"ns_per_packet":{},"cycles_per_packet":{},"mpps":{},"gbps":{})", number(r.pipeline.ns, 1),
                        number(r.pipeline.cycles, 1), number(r.mpps(), 3), number(r.gbps(), 2));
@@ -51,9 +51,10 @@ std::string to_json(const Row& r, const RunInfo& run) {
 std::string heading(const RunInfo& run) {
     std::string out = fmt::format("{}, core {}, {}; an empty system call costs {} ns\n", run.cpu, run.core,
                                   run.hugepages ? "hugepages" : "4 KB pages", cell(run.empty_syscall_ns, 0));
-    out += fmt::format("{:>7} {:>10} {:>8} {:>5} {:>4} {:>4} {:>8} | {:>7} {:>7} {:>6} {:>6} {:>9} | {:>7} {:>7} {:>7} {:>6} {:>6} |\n",
-                       "viewers", "suite", "sealer", "bytes", "port", "IP", "checksum", "ns/pkt", "cyc/pkt", "Mpps", "Gbit/s", "cipher ns",
-                       "EVP ns", "kernel", "GSO x4", "ratio", "GSO");
+    out += fmt::format(
+        "{:>7} {:>10} {:>8} {:>5} {:>4} {:>4} {:>8} | {:>7} {:>7} {:>6} {:>6} {:>9} | {:>7} {:>7} {:>7} {:>6} {:>6} |\n",
+        "viewers", "suite", "sealer", "bytes", "port", "IP", "checksum", "ns/pkt", "cyc/pkt", "Mpps", "Gbit/s", "cipher ns",
+        "EVP ns", "kernel", "GSO x4", "ratio", "GSO");
     return out;
 }
 
@@ -61,9 +62,10 @@ std::string to_line(const Row& r) {
     const bool gcm = r.scene.suite == srtp::Suite::aead_aes_128_gcm;
     std::string out = fmt::format(
         "{:>7} {:>10} {:>8} {:>5} {:>4} {:>4} {:>8} | {:>7} {:>7} {:>6} {:>6} {:>9} | {:>7} {:>7} {:>7} {:>6} {:>6} |",
-        r.scene.viewers, gcm ? "GCM-128" : "CM-SHA1-80", srtp::to_string(r.scene.sealer), r.scene.payload, to_string(r.behind), family(r), checksum(r), cell(r.pipeline.ns, 1),
-        cell(r.pipeline.cycles, 0), cell(r.mpps(), 2), cell(r.gbps(), 1), cell(r.cipher.ns, 1), cell(r.evp_ns, 0),
-        cell(r.kernel.ns, 0), cell(r.kernel_gso.ns, 0), cell(r.ratio, 1), cell(r.ratio_gso, 1));
+        r.scene.viewers, gcm ? "GCM-128" : "CM-SHA1-80", srtp::to_string(r.scene.sealer), r.scene.payload,
+        to_string(r.behind), family(r), checksum(r), cell(r.pipeline.ns, 1), cell(r.pipeline.cycles, 0), cell(r.mpps(), 2),
+        cell(r.gbps(), 1), cell(r.cipher.ns, 1), cell(r.evp_ns, 0), cell(r.kernel.ns, 0), cell(r.kernel_gso.ns, 0),
+        cell(r.ratio, 1), cell(r.ratio_gso, 1));
     std::string tainted;
     for (const auto& [name, figure] :
          {std::pair{"ours", &r.pipeline}, {"cipher", &r.cipher}, {"kernel", &r.kernel}, {"GSO", &r.kernel_gso}}) {

@@ -205,9 +205,14 @@ View workers_view(const Snapshot& now, const Rates& rates, const ViewOptions& op
         table.add({std::to_string(i), r.stalled ? "stalled" : "running", percent(r.busy), si(r.rx_packets), si(r.tx_packets),
                    bits_per_second(r.tx_bits), si(r.rtp_in), si(r.rtp_out), si(r.rtx_out), si(r.drops),
                    or_dash(r.latency_p50_us), or_dash(r.latency_p99_us), grouped(w.transports), grouped(w.legs)});
-        json::object o{{"id", i},        {"stalled", r.stalled},           {"transports", w.transports},
-                       {"legs", w.legs}, {"history_free", w.history_free}, {"history_total", w.history_total},
-                       {"catch_ups", w.catch_ups}, {"tx_full", w.tx_full}};
+        json::object o{{"id", i},
+                       {"stalled", r.stalled},
+                       {"transports", w.transports},
+                       {"legs", w.legs},
+                       {"history_free", w.history_free},
+                       {"history_total", w.history_total},
+                       {"catch_ups", w.catch_ups},
+                       {"tx_full", w.tx_full}};
         o["rates"] = rates_json(r);
         // Upper bounds; null when nothing was measured.
         const auto quantile = [](double us) { return us == 0 ? json::value(nullptr) : json::value(us); };

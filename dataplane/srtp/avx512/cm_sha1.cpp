@@ -13,14 +13,12 @@
 
 #include "dataplane/srtp/avx512/aes.hpp"
 #include "dataplane/srtp/avx512/sha1.hpp"
+#include "dataplane/srtp/avx512/vector.hpp"
 
 namespace sluice::srtp::avx512 {
 namespace {
 
-#define SLUICE_UNROLL _Pragma("clang loop unroll(full)")
-#define SLUICE_INLINE inline __attribute__((always_inline))
-
-constexpr Counters<cm_max_payload / 64 + 1, 0> counters{};
+constexpr Counters<cm_max_payload / 64 + 1, 0> cm_counters{};
 constexpr unsigned aes_rounds = 10;
 constexpr uint32_t block_bytes = 64;
 
@@ -36,9 +34,6 @@ struct Lane {
     uint32_t blocks;
 };
 
-SLUICE_INLINE __m512i xor3(__m512i a, __m512i b, __m512i c) {
-    return _mm512_ternarylogic_epi64(a, b, c, 0x96);
-}
 SLUICE_INLINE __m512i round_key(const CmPacket& p, unsigned r) {
     return _mm512_broadcast_i32x4(load_block(p.round_keys + 16 * r));
 }
@@ -52,7 +47,7 @@ SLUICE_INLINE void encipher(const CmPacket& p, uint32_t offset) {
     // A packet without payload may have no pointer either; nothing is loaded then.
     const uint8_t* src = (p.text_len == 0 ? p.message : p.src) + offset;
     uint8_t* dst = p.message + p.header_len + offset;
-    __m512i x = xor3(counters[offset / 64], _mm512_broadcast_i32x4(load_block(p.iv)), round_key(p, 0));
+    __m512i x = xor3(cm_counters[offset / 64], _mm512_broadcast_i32x4(load_block(p.iv)), round_key(p, 0));
     SLUICE_UNROLL for (unsigned r = 1; r < aes_rounds; ++r) x = _mm512_aesenc_epi128(x, round_key(p, r));
     const __mmask64 bytes = bytes_before(int64_t{p.text_len} - offset);
     const __m512i text = T == Text::whole ? _mm512_loadu_si512(src) : _mm512_maskz_loadu_epi8(bytes, src);

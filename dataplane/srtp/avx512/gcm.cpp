@@ -20,12 +20,10 @@
 
 #include "dataplane/srtp/avx512/aes.hpp"
 #include "dataplane/srtp/avx512/ghash.hpp"
+#include "dataplane/srtp/avx512/vector.hpp"
 
 namespace sluice::srtp::avx512 {
 namespace {
-
-#define SLUICE_UNROLL _Pragma("clang loop unroll(full)")
-#define SLUICE_INLINE inline __attribute__((always_inline))
 
 enum class Direction { seal, open };
 
@@ -33,7 +31,7 @@ enum class Direction { seal, open };
 constexpr int group = 4;
 
 // J0 ends in 1 and the payload's counters begin with 2 (SP 800-38D 7.1).
-constexpr Counters<gcm_powers + 1, 2> counters{};
+constexpr Counters<gcm_powers + 1, 2> gcm_counters{};
 constexpr int pre_counter = 1 << 24;
 
 SLUICE_INLINE __mmask64 first_bytes(size_t count) {
@@ -107,7 +105,7 @@ SLUICE_INLINE __m512i do_register(const State<Rounds>& s, int at, __m512i x) {
 template <int Rounds, Direction D, bool Waiting>
 SLUICE_INLINE void do_group(State<Rounds>& s) {
     __m512i x[group];
-    SLUICE_UNROLL for (int i = 0; i < group; ++i) x[i] = counters[s.counter + static_cast<size_t>(i)];
+    SLUICE_UNROLL for (int i = 0; i < group; ++i) x[i] = gcm_counters[s.counter + static_cast<size_t>(i)];
     s.cipher.rounds(x);
     if constexpr (Waiting) hash_waiting(s);
     asm volatile("");
@@ -125,7 +123,7 @@ SLUICE_INLINE __m128i finish(State<Rounds>& s, const GcmKey<Rounds>& key, const 
     const unsigned length_lane = (p.text_len + 15) / 16 % lanes;
     const auto in_length_lane = static_cast<__mmask8>(0x3u << (2 * length_lane));
     __m512i x[N];
-    SLUICE_UNROLL for (int i = 0; i < N; ++i) x[i] = counters[s.counter + static_cast<size_t>(i)];
+    SLUICE_UNROLL for (int i = 0; i < N; ++i) x[i] = gcm_counters[s.counter + static_cast<size_t>(i)];
     const __m512i j0 = _mm512_broadcast_i32x4(_mm_set_epi32(pre_counter, 0, 0, 0));
     x[N - 1] = _mm512_mask_mov_epi64(x[N - 1], in_length_lane, j0);
     s.cipher.rounds(x);

@@ -35,6 +35,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "dataplane/srtp/avx512/vector.hpp"
+
 namespace sluice::srtp::avx512 {
 namespace {
 
@@ -42,10 +44,6 @@ namespace {
 struct Product {
     __m512i low, middle, high;
 };
-
-inline __m512i xor3(__m512i a, __m512i b, __m512i c) {
-    return _mm512_ternarylogic_epi64(a, b, c, 0x96);
-}
 
 inline __m512i swap_halves(__m512i x) {
     return _mm512_shuffle_epi32(x, _MM_PERM_BADC);

@@ -9,6 +9,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "dataplane/srtp/avx512/vector.hpp"
+
 namespace sluice::srtp::avx512 {
 namespace {
 
@@ -58,19 +60,19 @@ inline __attribute__((always_inline)) void sha1_rounds(Sha1State& s, __m512i (&w
 // pairwise merges: of words, of doublewords, and twice of 16-byte quarters.
 inline __attribute__((always_inline)) void transpose(__m512i (&r)[16]) {
     __m512i t[16];
-#pragma clang loop unroll(full)
+    SLUICE_UNROLL
     for (int i = 0; i < 16; i += 2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
     }
-#pragma clang loop unroll(full)
+    SLUICE_UNROLL
     for (int i = 0; i < 16; i += 4) {  // r[i + k]: word k of each quarter, of messages i ... i+3
         r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
         r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
         r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
         r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
     }
-#pragma clang loop unroll(full)
+    SLUICE_UNROLL
     for (int k = 0; k < 4; ++k) {
         const __m512i even_low = _mm512_shuffle_i32x4(r[k], r[4 + k], 0x88);
         const __m512i odd_low = _mm512_shuffle_i32x4(r[k], r[4 + k], 0xdd);
@@ -81,7 +83,7 @@ inline __attribute__((always_inline)) void transpose(__m512i (&r)[16]) {
         t[8 + k] = _mm512_shuffle_i32x4(even_low, even_high, 0xdd);
         t[12 + k] = _mm512_shuffle_i32x4(odd_low, odd_high, 0xdd);
     }
-#pragma clang loop unroll(full)
+    SLUICE_UNROLL
     for (int i = 0; i < 16; ++i) r[i] = t[i];
 }
 
