@@ -94,7 +94,8 @@ struct alignas(64) Transport {
     std::uint32_t slot = 0;
     std::uint32_t position = 0;  // in the worker's list
     bool validated = false;
-    bool started = false;  // its legs have been told that it can be sent to
+    bool started = false;       // its legs have been told that it can be sent to
+    std::int64_t start_ns = 0;  // they are told no sooner, unless it is known that the peer has the keys too
     srtp::Suite suite = srtp::Suite::none;
     IceState ice;
     IceState previous_ice;

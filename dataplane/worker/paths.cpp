@@ -81,6 +81,7 @@ void Worker::authenticated(table::Transport& t, const Datagram& datagram) noexce
     } else {
         switch_path(t, flow_of(datagram));
     }
+    if (!t.started) peer_has_keys(t);
 }
 
 }  // namespace sluice::worker

@@ -6,6 +6,11 @@
 #include <cstring>
 
 namespace sluice::worker {
+namespace {
+
+constexpr std::int64_t last_flight_wait_ns = 250'000'000;
+
+}  // namespace
 
 bool Worker::stage_commands() noexcept {
     Command* commands[burst];
@@ -110,6 +115,8 @@ void Worker::update_transport(Command& c) noexcept {
     t.cname = spec.cname;
     t.cname_length = static_cast<std::uint8_t>(strnlen(spec.cname.data(), spec.cname.size()));
     if (c.keys.tx != nullptr) {
+        // Keys of a handshake that ended just now: what the peer still needs to have them too is yet to be injected.
+        if (t.keys.tx == nullptr && c.op == Op::update_transport) t.start_ns = now_ns_ + last_flight_wait_ns;
         std::swap(t.keys, c.keys);
         t.suite = static_cast<srtp::Suite>(spec.suite);
         t.hot.tx = t.keys.tx.get();

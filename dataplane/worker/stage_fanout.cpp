@@ -41,6 +41,7 @@ void prefetch(const table::LegRef& ref) noexcept {
 bool Worker::join_in(table::Leg& leg, const table::Transport& t, const table::MediaPacket& packet) noexcept {
     table::LegHot& hot = leg.hot;
     if (hot.is(table::leg_state_paused) || t.hot.tx == nullptr) return false;
+    if (t.hot.has_path && !t.started) return false;  // it has no keys yet
     if (!t.hot.has_path) {
         drop(t, DropReason::tx_no_path);
         return false;

@@ -114,6 +114,7 @@ bool Worker::stage_inject() noexcept {
         trace(inject_slot_.record.transport, abi::TraceKind::injected, 0, {inject_slot_.record.length}, &flow);
         learn_verified(inject_slot_.record);
         send_datagram(*path, {inject_slot_.datagram, inject_slot_.record.length});
+        if (table::Transport* t = table_.by_flow(table::key_of(flow))) peer_has_keys(*t);
     }
     return true;
 }

@@ -131,6 +131,7 @@ void Worker::publisher_timers(table::Transport& t, table::Publishing& p) noexcep
 }
 
 void Worker::viewer_timers(table::Transport& t) noexcept {
+    if (!t.started) start_legs(t);
     if (t.validated && now_ns_ - t.last_seen_ns > silence_ns && now_ns_ - t.silent_reported_ns > silence_repeat_ns) {
         t.silent_reported_ns = now_ns_;
         Event event;

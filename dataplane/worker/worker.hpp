@@ -212,6 +212,7 @@ private:
     // stage_catch_up.cpp
     void start_leg(table::Leg& leg) noexcept;
     void start_legs(table::Transport& t) noexcept;
+    void peer_has_keys(table::Transport& t) noexcept;
     [[nodiscard]] bool begin_catch_up(table::Leg& leg, const table::SourceView& view) noexcept;
     void end_catch_up(table::Leg& leg) noexcept;
     [[nodiscard]] static std::uint64_t level_of(const table::Leg& leg) noexcept;

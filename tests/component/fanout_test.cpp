@@ -70,6 +70,7 @@ public:
         for (std::size_t i = 0; i < sequences.size(); ++i) EXPECT_EQ(sequences[i], all) << "viewer " << i;
     }
     [[nodiscard]] const Peer& publisher() const { return publisher_; }
+    [[nodiscard]] std::uint64_t source() const { return source_; }
 
     std::vector<std::vector<std::uint16_t>> sequences;
 
@@ -298,6 +299,64 @@ TEST(Fanout, NewcomersWaitForTheNextKeyframeWhenTheLastIsTooFarBack) {
     room.sequences.clear();
     room.collect(h.received());
     EXPECT_EQ(room.sequences[1], std::vector<std::uint16_t>{1000});
+}
+
+// The peer has its keys only when the last flight of the handshake has reached it; media before that is lost on it. The
+// flight is injected after the keys were programmed.
+TEST(Fanout, BeginsWhenThePeerHasItsKeysToo) {
+    Harness h;
+    Room room(h, 0, 2000);
+    for (int n = 0; n < 5; ++n) room.publish(n == 0);
+    h.settle();
+    Peer viewer;
+    viewer.address = {*IpAddress::parse("10.77.0.2"), 3000};
+    viewer.transport = 500;
+    abi::TransportSpec spec = h.transport_spec(viewer.transport, 3000, 0);
+    spec.suite = abi::CryptoSuite::none;
+    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    ASSERT_EQ(h.program(h.leg_spec(501, viewer, room.source(), 0x9000, 0)), abi::Status::ok);
+    spec.suite = abi::CryptoSuite::plaintext;
+    spec.generation = 2;
+    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    room.publish(false);
+    h.settle();
+    EXPECT_TRUE(h.media_to(viewer, h.received()).empty());
+    // Something under the keys, as good as the flight itself.
+    std::array<std::uint8_t, 64> buffer;
+    wire::RtcpWriter out(buffer);
+    EXPECT_TRUE(out.pli(1, 0x9000));
+    h.send(viewer, out.finish());
+    std::vector<Frame> media;
+    for (int i = 0; i < 10'000 && media.size() < 6; ++i) {
+        h.turn(1);
+        std::ranges::move(h.media_to(viewer, h.received()), std::back_inserter(media));
+    }
+    EXPECT_EQ(media.size(), 6u);
+}
+
+// A handshake whose last flight never shows, as after a restart at the wrong moment.
+TEST(Fanout, BeginsByItselfAfterAWhile) {
+    Harness h;
+    Room room(h, 0, 2000);
+    room.publish(true);
+    h.settle();
+    Peer viewer;
+    viewer.address = {*IpAddress::parse("10.77.0.2"), 3000};
+    viewer.transport = 500;
+    abi::TransportSpec spec = h.transport_spec(viewer.transport, 3000, 0);
+    spec.suite = abi::CryptoSuite::none;
+    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    ASSERT_EQ(h.program(h.leg_spec(501, viewer, room.source(), 0x9000, 0)), abi::Status::ok);
+    spec.suite = abi::CryptoSuite::plaintext;
+    spec.generation = 2;
+    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    const auto now = [&] { return h.plane().worker(0).config().clock.now_ns(); };
+    std::size_t media = 0;
+    for (const auto until = now() + 2'000'000'000; now() < until && media == 0;) {
+        h.turn(10);
+        media += h.media_to(viewer, h.received()).size();
+    }
+    EXPECT_EQ(media, 1u);
 }
 
 // libwebrtc asks for a keyframe as soon as it is connected.
