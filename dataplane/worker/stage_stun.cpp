@@ -6,6 +6,13 @@
 #include "dataplane/worker/worker.hpp"
 
 namespace sluice::worker {
+namespace {
+
+// What the last flight of a DTLS 1.2 handshake begins with (RFC 6347 section 4.2.4). Any other datagram of a peer whose keys
+// are programmed is an answer that comes late.
+constexpr std::uint8_t change_cipher_spec = 20;
+
+}  // namespace
 
 void Worker::stage_stun(const Datagram& datagram) noexcept {
     StageTimer timer(*this, Stage::stun);
@@ -114,6 +121,7 @@ bool Worker::stage_inject() noexcept {
         trace(inject_slot_.record.transport, abi::TraceKind::injected, 0, {inject_slot_.record.length}, &flow);
         learn_verified(inject_slot_.record);
         send_datagram(*path, {inject_slot_.datagram, inject_slot_.record.length});
+        if (inject_slot_.record.length == 0 || inject_slot_.datagram[0] != change_cipher_spec) continue;
         if (table::Transport* t = table_.by_flow(table::key_of(flow))) peer_has_keys(*t);
     }
     return true;
