@@ -101,10 +101,9 @@ private:
         }
         const auto at = handshakes_.find(job.session);
         if (at == handshakes_.end()) return;
-        if (job.datagram.empty())
-            handshakes_.erase(at), ++ended_;
-        else
-            settle(at->second.receive(job.datagram, job.flow));
+        if (!job.datagram.empty()) return settle(at->second.receive(job.datagram, job.flow));
+        handshakes_.erase(at);
+        ++ended_;
     }
 
     // Sorts a step's result out: each is told at once, as the peer waits for it.

@@ -98,6 +98,7 @@ std::uint32_t Worker::catch_up_leg(table::Leg& leg) noexcept {
         // Too late for what the ring held: as if it had never been there.
         end_catch_up(leg);
         leg.hot.set(table::leg_state_awaiting_keyframe, true);
+        leg.hot.set(table::leg_state_switching, true);  // what it is not sent leaves no gap in its numbers
         request_keyframe(view);
         return 0;
     }
