@@ -5,12 +5,7 @@
 namespace sluice::dtls {
 namespace {
 
-constexpr std::size_t record_header = 13;
 constexpr std::size_t handshake_header = 12;
-constexpr std::uint8_t change_cipher_spec = 20;
-constexpr std::uint8_t alert = 21;
-constexpr std::uint8_t handshake = 22;
-constexpr std::uint8_t application_data = 23;
 
 std::size_t load24(const std::uint8_t* p) noexcept {
     return static_cast<std::size_t>(p[0]) << 16 | static_cast<std::size_t>(p[1]) << 8 | p[2];
@@ -35,10 +30,10 @@ bool fragments_are_sound(ByteView body) noexcept {
 
 bool is_sound(std::uint8_t type, bool plaintext, ByteView body) noexcept {
     switch (type) {
-        case change_cipher_spec: return !plaintext || (body.size() == 1 && body[0] == 1);
-        case alert: return !plaintext || (body.size() == 2 && (body[0] == 1 || body[0] == 2));
-        case handshake: return !plaintext || fragments_are_sound(body);
-        case application_data: return !plaintext;
+        case content_change_cipher_spec: return !plaintext || (body.size() == 1 && body[0] == 1);
+        case content_alert: return !plaintext || (body.size() == 2 && (body[0] == 1 || body[0] == 2));
+        case content_handshake: return !plaintext || fragments_are_sound(body);
+        case content_application_data: return !plaintext;
         default: return false;
     }
 }

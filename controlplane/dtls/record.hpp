@@ -3,10 +3,20 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "dataplane/base/bytes.hpp"
 
 namespace sluice::dtls {
+
+inline constexpr std::size_t record_header = 13;
+// RFC 6347 section 4.1, RFC 5246 section 6.2.1.
+enum ContentType : std::uint8_t {
+    content_change_cipher_spec = 20,
+    content_alert = 21,
+    content_handshake = 22,
+    content_application_data = 23,
+};
 
 // The largest handshake message accepted; a peer's certificate is the only one near a kilobyte or two.
 inline constexpr std::size_t max_handshake_message = 16'384;

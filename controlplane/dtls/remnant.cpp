@@ -16,13 +16,9 @@
 namespace sluice::dtls {
 namespace {
 
-constexpr std::size_t record_header = 13;
 constexpr std::size_t tag_size = 16;
 constexpr std::size_t alert_size = 2;
 constexpr std::size_t nonce_size = 12;
-constexpr std::uint8_t change_cipher_spec = 20;
-constexpr std::uint8_t alert = 21;
-constexpr std::uint8_t handshake = 22;
 constexpr std::uint8_t fatal = 2;
 constexpr std::uint8_t close_notify = 0;
 
@@ -99,8 +95,8 @@ Remnant::Says Remnant::read(ByteView datagram) const {
         const std::size_t size = record_header + load<be16>(rest.data() + 11).value();
         const ByteView record = rest.first(size);
         rest = rest.subspan(size);
-        if (record[0] == handshake || record[0] == change_cipher_spec) says = Says::repeats_its_flight;
-        if (record[0] == alert && ends(record)) return Says::closed;
+        if (record[0] == content_handshake || record[0] == content_change_cipher_spec) says = Says::repeats_its_flight;
+        if (record[0] == content_alert && ends(record)) return Says::closed;
     }
     return says;
 }

@@ -95,10 +95,14 @@ class Paths(Media):
         self.assertEqual(report["rtp_lost"], 0, f"thrown away {report['thrown_away']}, retransmitted {report['rtx_received']}")
 
     def test_key_frames_come_only_when_asked(self):
-        report = self.stream("--keyframe-interval-s", 0, viewers=5)
-        # One for the first viewer, and a few for those who joined after it.
-        self.assertGreater(report["upstream"]["plis"] + report["upstream"]["firs"], 0)
-        self.assertLess(report["upstream"]["plis"], 10, "requests of viewers are not coalesced")
+        # The second and third come when the last key frame is too old to be theirs too.
+        report = self.stream("--keyframe-interval-s", 0, "--join-rate", 0.4, viewers=3)
+        self.assertGreater(report["upstream"]["plis"] + report["upstream"]["firs"], 1)
+        self.assertLess(report["upstream"]["plis"], 6, "requests of viewers are not coalesced")
+
+    def test_viewers_who_come_together_share_a_key_frame(self):
+        report = self.stream("--keyframe-interval-s", 0, viewers=20)
+        self.assertLess(report["upstream"]["plis"] + report["upstream"]["firs"], 3)
 
     def test_a_nat_rebinding_keeps_the_stream(self):
         with Load("moves", 4, "--rebind-after", 1, "--rebind-count", 2, "--consent-interval", 1) as load:
