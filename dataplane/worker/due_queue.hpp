@@ -15,7 +15,6 @@ public:
     explicit DueQueue(std::size_t capacity) : views_(std::bit_ceil(capacity + 1)) {}
 
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
-    [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
     void push(table::SourceView& view) noexcept {
         if (view.due) return;
         view.due = true;

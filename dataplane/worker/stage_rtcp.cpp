@@ -175,8 +175,8 @@ void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_
     }
 }
 
-// A viewer asks. Newcomers do at once, out of habit (libwebrtc), while what they ask for is on its way to them already: it
-// was sent less than a round trip ago, or is being sent.
+// A viewer asks. Newcomers do at once, out of habit (libwebrtc), while what they ask for is being sent to them, or was a
+// moment ago.
 void Worker::keyframe_wanted(table::Leg& leg) noexcept {
     const std::int64_t on_its_way = std::clamp(2 * leg.rtt_ns, patience_ns, longest_patience_ns);
     if (leg.hot.is(table::leg_state_catching_up) || (leg.keyframe_ns != 0 && now_ns_ - leg.keyframe_ns < on_its_way)) return;

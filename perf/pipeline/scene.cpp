@@ -12,6 +12,7 @@
 #include <random>
 
 #include "dataplane/wire/rtp_writer.hpp"
+#include "perf/lib/key_of.hpp"
 
 namespace sluice::perf {
 namespace {
@@ -26,14 +27,6 @@ IpAddress our_address(bool v6) {
 }
 IpAddress peer_address(bool v6) {
     return *IpAddress::parse(v6 ? "fd77:7777::2" : "10.77.0.2");
-}
-
-srtp::MasterKey key_of(std::uint64_t seed) {
-    std::mt19937_64 random(seed);
-    srtp::MasterKey made;
-    for (auto& byte : made.key) byte = static_cast<std::uint8_t>(random());
-    for (auto& byte : made.salt) byte = static_cast<std::uint8_t>(random());
-    return made;
 }
 
 abi::FlowAddress flow_to(const Endpoint& peer, bool v6) {

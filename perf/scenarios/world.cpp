@@ -16,6 +16,7 @@
 #include "dataplane/wire/rtcp_writer.hpp"
 #include "dataplane/wire/rtp_writer.hpp"
 #include "dataplane/wire/twcc.hpp"
+#include "perf/lib/key_of.hpp"
 
 namespace sluice::perf {
 namespace {
@@ -34,14 +35,6 @@ const IpAddress our_address = *IpAddress::parse("10.77.0.1");
 [[noreturn]] void give_up(const std::string& why) {
     fmt::print(stderr, "scenarios: {}\n", why);
     std::exit(1);
-}
-
-srtp::MasterKey key_of(std::uint64_t seed) {
-    std::mt19937_64 random(seed);
-    srtp::MasterKey made;
-    for (auto& byte : made.key) byte = static_cast<std::uint8_t>(random());
-    for (auto& byte : made.salt) byte = static_cast<std::uint8_t>(random());
-    return made;
 }
 
 Endpoint address_of(unsigned person) {

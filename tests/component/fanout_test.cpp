@@ -301,6 +301,21 @@ TEST(Fanout, NewcomersWaitForTheNextKeyframeWhenTheLastIsTooFarBack) {
     EXPECT_EQ(room.sequences[1], std::vector<std::uint16_t>{1000});
 }
 
+// A viewer whose keys come after its transport, as in life.
+Peer join_by_handshake(Harness& h, std::uint64_t source) {
+    Peer viewer;
+    viewer.address = {*IpAddress::parse("10.77.0.2"), 3000};
+    viewer.transport = 500;
+    abi::TransportSpec spec = h.transport_spec(viewer.transport, 3000, 0);
+    spec.suite = abi::CryptoSuite::none;
+    EXPECT_EQ(h.program(spec), abi::Status::ok);
+    EXPECT_EQ(h.program(h.leg_spec(501, viewer, source, 0x9000, 0)), abi::Status::ok);
+    spec.suite = abi::CryptoSuite::plaintext;
+    spec.generation = 2;
+    EXPECT_EQ(h.program(spec), abi::Status::ok);
+    return viewer;
+}
+
 // The peer has its keys only when the last flight of the handshake has reached it; media before that is lost on it. The
 // flight is injected after the keys were programmed.
 TEST(Fanout, BeginsWhenThePeerHasItsKeysToo) {
@@ -308,16 +323,7 @@ TEST(Fanout, BeginsWhenThePeerHasItsKeysToo) {
     Room room(h, 0, 2000);
     for (int n = 0; n < 5; ++n) room.publish(n == 0);
     h.settle();
-    Peer viewer;
-    viewer.address = {*IpAddress::parse("10.77.0.2"), 3000};
-    viewer.transport = 500;
-    abi::TransportSpec spec = h.transport_spec(viewer.transport, 3000, 0);
-    spec.suite = abi::CryptoSuite::none;
-    ASSERT_EQ(h.program(spec), abi::Status::ok);
-    ASSERT_EQ(h.program(h.leg_spec(501, viewer, room.source(), 0x9000, 0)), abi::Status::ok);
-    spec.suite = abi::CryptoSuite::plaintext;
-    spec.generation = 2;
-    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    const Peer viewer = join_by_handshake(h, room.source());
     room.publish(false);
     h.settle();
     EXPECT_TRUE(h.media_to(viewer, h.received()).empty());
@@ -340,16 +346,7 @@ TEST(Fanout, BeginsByItselfAfterAWhile) {
     Room room(h, 0, 2000);
     room.publish(true);
     h.settle();
-    Peer viewer;
-    viewer.address = {*IpAddress::parse("10.77.0.2"), 3000};
-    viewer.transport = 500;
-    abi::TransportSpec spec = h.transport_spec(viewer.transport, 3000, 0);
-    spec.suite = abi::CryptoSuite::none;
-    ASSERT_EQ(h.program(spec), abi::Status::ok);
-    ASSERT_EQ(h.program(h.leg_spec(501, viewer, room.source(), 0x9000, 0)), abi::Status::ok);
-    spec.suite = abi::CryptoSuite::plaintext;
-    spec.generation = 2;
-    ASSERT_EQ(h.program(spec), abi::Status::ok);
+    const Peer viewer = join_by_handshake(h, room.source());
     const auto now = [&] { return h.plane().worker(0).config().clock.now_ns(); };
     std::size_t media = 0;
     for (const auto until = now() + 2'000'000'000; now() < until && media == 0;) {
