@@ -23,6 +23,9 @@ public:
     // True if a PLI is to be sent now; it counts as sent. Call after request() and on each tick.
     [[nodiscard]] bool poll(std::int64_t now_ns, std::int64_t rtt_ns) noexcept;
 
+    // When poll() will say so, INT64_MAX while nobody waits.
+    [[nodiscard]] std::int64_t due_ns(std::int64_t rtt_ns) const noexcept;
+
     [[nodiscard]] bool waiting() const noexcept { return waiting_; }
     [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }

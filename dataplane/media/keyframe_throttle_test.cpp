@@ -46,5 +46,18 @@ TEST(KeyframeThrottle, AsksAgainWhileSomebodyWaits) {
     EXPECT_FALSE(t.poll(60'000 * ms, 0));
 }
 
+TEST(KeyframeThrottle, SaysWhenTheNextRequestIsDue) {
+    KeyframeThrottle t;
+    EXPECT_EQ(t.due_ns(50 * ms), INT64_MAX);
+    t.request();
+    EXPECT_LE(t.due_ns(50 * ms), 0);
+    ASSERT_TRUE(t.poll(1000 * ms, 50 * ms));
+    EXPECT_EQ(t.due_ns(50 * ms), 1000 * ms + KeyframeThrottle::first_retry_ns);
+    t.on_keyframe();
+    EXPECT_EQ(t.due_ns(50 * ms), INT64_MAX);
+    t.request();
+    EXPECT_EQ(t.due_ns(50 * ms), 1000 * ms + KeyframeThrottle::min_interval_ns);
+}
+
 }  // namespace
 }  // namespace sluice::media

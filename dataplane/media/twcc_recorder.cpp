@@ -31,8 +31,10 @@ void TwccRecorder::on_packet(std::uint16_t transport_seq, std::int64_t arrival_n
     }
 }
 
-bool TwccRecorder::due(std::int64_t now_ns) const noexcept {
-    return unreported_ != 0 && (now_ns - last_sent_ns_ >= interval_ns || unreported_ >= flush_at);
+std::int64_t TwccRecorder::due_ns() const noexcept {
+    if (unreported_ == 0) return INT64_MAX;
+    if (unreported_ >= flush_at) return INT64_MIN;
+    return last_sent_ns_ + (unreported_ >= much ? short_interval_ns : interval_ns);
 }
 
 TwccRecorder::Batch TwccRecorder::pending(std::span<wire::TwccArrival> scratch) const noexcept {

@@ -25,8 +25,10 @@ namespace sluice::media {
 class TwccRecorder {
 public:
     static constexpr std::size_t ring_size = 1024;
-    static constexpr std::int64_t interval_ns = 50'000'000;
-    static constexpr std::size_t flush_at = 512;  // packets that do not wait for the interval
+    static constexpr std::int64_t interval_ns = 100'000'000;
+    static constexpr std::int64_t short_interval_ns = 50'000'000;
+    static constexpr std::size_t much = 32;       // packets that wait for the short interval only
+    static constexpr std::size_t flush_at = 512;  // packets that wait for none
 
     struct Batch {
         std::uint16_t base_seq = 0;
@@ -38,8 +40,14 @@ public:
 
     void on_packet(std::uint16_t transport_seq, std::int64_t arrival_ns) noexcept;
 
-    // True 50 ms after the last feedback if there is something to say, at once if much is waiting.
-    [[nodiscard]] bool due(std::int64_t now_ns) const noexcept;
+    // When there is something to say: 100 ms after the last feedback, 50 ms if much is waiting, at once (INT64_MIN) if very
+    // much; INT64_MAX when there is nothing.
+    [[nodiscard]] std::int64_t due_ns() const noexcept;
+    [[nodiscard]] bool due(std::int64_t now_ns) const noexcept { return now_ns >= due_ns(); }
+    // Whether the last on_packet() may have brought due_ns() forward.
+    [[nodiscard]] bool due_has_changed() const noexcept {
+        return unreported_ == 1 || unreported_ == much || unreported_ == flush_at;
+    }
 
     // What the next feedback has to say, as far as `scratch` holds it. Changes nothing.
     [[nodiscard]] Batch pending(std::span<wire::TwccArrival> scratch) const noexcept;

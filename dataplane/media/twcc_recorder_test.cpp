@@ -25,16 +25,31 @@ protected:
 
 using Sequences = std::vector<std::uint16_t>;
 
-TEST_F(TwccRecorderTest, SpeaksEvery50MsAndOnlyOfArrivals) {
+TEST_F(TwccRecorderTest, SpeaksEvery100MsAndOnlyOfArrivals) {
     EXPECT_FALSE(recorder.due(0));
+    EXPECT_EQ(recorder.due_ns(), INT64_MAX);
     recorder.on_packet(10, 1 * ms);
     EXPECT_TRUE(recorder.due(1 * ms));
     recorder.reported(pending().arrivals.size(), 1 * ms);
     EXPECT_FALSE(recorder.due(100 * ms));
     recorder.on_packet(11, 2 * ms);
-    EXPECT_FALSE(recorder.due(50 * ms));
-    EXPECT_TRUE(recorder.due(51 * ms));
+    EXPECT_FALSE(recorder.due(100 * ms));
+    EXPECT_TRUE(recorder.due(101 * ms));
     EXPECT_EQ(pending().feedback_count, 1);
+}
+
+TEST_F(TwccRecorderTest, MuchWaitsForLessAndVeryMuchForNothing) {
+    recorder.on_packet(0, 1 * ms);
+    recorder.reported(1, 1 * ms);
+    std::vector<std::int64_t> due;
+    for (std::uint16_t n = 1; n <= TwccRecorder::flush_at; ++n) {
+        const std::int64_t before = recorder.due_ns();
+        recorder.on_packet(n, 2 * ms);
+        if (recorder.due_ns() == before) continue;
+        EXPECT_TRUE(recorder.due_has_changed());
+        due.push_back(recorder.due_ns());
+    }
+    EXPECT_EQ(due, (std::vector<std::int64_t>{101 * ms, 51 * ms, INT64_MIN}));
 }
 
 TEST_F(TwccRecorderTest, ReportsAGapAcrossTheWrapAndThenItsLateArrival) {

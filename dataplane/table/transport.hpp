@@ -72,6 +72,7 @@ struct Publishing {
     std::uint8_t binding_count = 0;
     std::array<Source*, max_sources> sources{};
     std::uint8_t source_count = 0;
+    std::uint32_t position = 0;                 // in the worker's list of publishers
     std::int64_t next_report_ns = 0;            // RR
     std::unique_ptr<media::TwccRecorder> twcc;  // only with a source that wants it
 

@@ -80,7 +80,7 @@ void Worker::apply(Command& c) noexcept {
             --counters_->legs;
             return;
         }
-        case Op::request_keyframe: c.source->keyframes.request(); return;
+        case Op::request_keyframe: return keyframe_requested(*c.source);
         case Op::set_capture: std::swap(capture_, c.tap); return;
         case Op::set_trace: std::swap(trace_, c.tap); return;
         case Op::set_next_hop: return set_next_hop(c);
@@ -140,7 +140,13 @@ void Worker::remove_transport(table::Transport& t) noexcept {
     if (t.ice.ufrag != 0) table_.remove_ufrag(t.ice.ufrag, &t);
     if (t.previous_ice.ufrag != 0) table_.remove_ufrag(t.previous_ice.ufrag, &t);
     t.rtcp_windows.clear(rtcp_window_pool_);
-    if (t.publishing != nullptr) std::erase(publishers_, &t);
+    if (t.publishing != nullptr) {
+        const std::uint32_t position = t.publishing->position;
+        publishers_[position] = publishers_.back();
+        publishers_[position]->publishing->position = position;
+        publishers_.pop_back();
+        publisher_times_.remove(position);
+    }
     table::Transport* last = transports_.back();
     transports_[t.position] = last;
     last->position = t.position;
@@ -154,7 +160,9 @@ void Worker::install_source(Command& c) noexcept {
     s.view = views_[s.slot];
     if (t.publishing == nullptr) {
         std::swap(t.publishing, c.publishing);
+        t.publishing->position = static_cast<std::uint32_t>(publishers_.size());
         publishers_.push_back(&t);
+        publisher_times_.add(now_ns_);
     }
     t.publishing->sources[t.publishing->source_count++] = &s;  // main has checked the bound
     update_source(c);

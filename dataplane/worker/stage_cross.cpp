@@ -32,7 +32,7 @@ bool Worker::stage_cross() noexcept {
             }
             if (m.kind == CrossKind::keyframe_request) {
                 table::Source* s = sources_[m.slot];
-                if (s != nullptr && static_cast<std::uint64_t>(s->id) == m.source) s->keyframes.request();
+                if (s != nullptr && static_cast<std::uint64_t>(s->id) == m.source) keyframe_requested(*s);
                 continue;
             }
             table::SourceView* view = views_[m.slot];

@@ -113,13 +113,14 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         s.counters->rtx_ssrc = s.spec.rtx_ssrc;
         s.bound_payload_type = rtp->payload_type();
         report_bound(s);
+        wake(*t, now_ns_);  // somebody may have wanted a keyframe of it before
     }
     (rtx ? s.counters->rtx_rx_index : s.counters->rx_index).store(window.highest(), std::memory_order_relaxed);
     // Transport-wide numbers run over all streams of the transport (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     if (t->publishing->twcc != nullptr) {
         if (const std::uint8_t id = t->rx_extensions[slot(Extension::transport_cc)]; id != 0) {
             const auto value = rtp->find_extension(id);
-            if (value && value->size() >= 2) t->publishing->twcc->on_packet(load<be16>(value->data()).value(), now_ns_);
+            if (value && value->size() >= 2) arrival_noted(*t, load<be16>(value->data()).value());
         }
     }
     packet->index = static_cast<std::int64_t>(index);
@@ -133,7 +134,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     const ByteView payload = plain->payload();
     std::uint8_t payload_index = rtx ? s.rtx_payload_index(plain->payload_type()) : s.payload_index(plain->payload_type());
     if (payload.empty() || payload_index == abi::max_payloads || (rtx && payload.size() <= 2)) {
-        if (!rtx) s.nack.on_packet(packet->index, now_ns_);
+        if (!rtx) packet_noted(*t, s, packet->index);
         const bool probing = payload.empty() || (rtx && payload.size() == 2);
         release(packet);
         return drop(payload_index == abi::max_payloads ? DropReason::rtp_unknown_ssrc
@@ -161,7 +162,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         return drop(DropReason::rtp_duplicate);
     }
     s.delivered.commit(static_cast<std::uint64_t>(packet->index));
-    s.nack.on_packet(packet->index, now_ns_);
+    packet_noted(*t, s, packet->index);
     packet->timestamp = plain->timestamp();
     packet->marker = plain->marker();
     packet->source = static_cast<std::uint64_t>(s.id);

@@ -187,7 +187,7 @@ void Worker::request_keyframe(table::SourceView& view) noexcept {
     if (view.kind != abi::MediaKind::video) return;
     if (view.owner == config_.id) {
         table::Source* s = sources_[view.slot];
-        if (s != nullptr && s->id == view.source) s->keyframes.request();
+        if (s != nullptr && s->id == view.source) keyframe_requested(*s);
         return;
     }
     CrossMessage message{};

@@ -1,50 +1,42 @@
-// What is due by time: NACK, keyframe requests, receiver reports and transport-wide feedback towards publishers; sender
-// reports towards viewers; silence. A tick of 1 ms looks at a fifth of the publishers and at a hundredth of all transports,
-// so that fifty thousand of them never hold up a packet for long.
+// What is due by time: feedback to publishers (stage_feedback.cpp), sender reports towards viewers, silence, counters. A
+// tick of 1 ms begins a round over the publishers that are due and a hundredth of all transports; each iteration then does a
+// few of them, so that fifty thousand never hold up a packet for long.
 
 #include <rte_prefetch.h>
 
 #include "dataplane/wire/rtcp_writer.hpp"
-#include "dataplane/wire/twcc.hpp"
 #include "dataplane/worker/worker.hpp"
 
 namespace sluice::worker {
 namespace {
 
-constexpr std::int64_t report_interval_ns =
-    100'000'000;  // RR towards publishers; transport-cc comes by its recorder's own cadence
 constexpr std::int64_t sr_interval_ns = 1'000'000'000;  // SR towards viewers
 constexpr std::int64_t silence_ns = 10'000'000'000;
 constexpr std::int64_t silence_repeat_ns = 5'000'000'000;
-constexpr std::uint32_t publisher_ticks = 5;
 constexpr std::uint32_t transport_ticks = 100;
-
-// Feedback about a whole transport names one of its SSRCs, and must name one that is known: libwebrtc takes no notice of
-// feedback for an SSRC that it does not send. Layers that have never sent anything are still at 0.
-std::uint32_t any_ssrc(const table::Publishing& p) noexcept {
-    for (std::uint8_t i = 0; i < p.source_count; ++i) {
-        if (p.sources[i]->spec.ssrc != 0) return p.sources[i]->spec.ssrc;
-    }
-    return 0;
-}
+constexpr std::uint32_t publishers_per_turn = 8;
+constexpr std::uint32_t viewers_per_turn = 16;
 
 }  // namespace
 
-void Worker::stage_timers() noexcept {
+void Worker::tick() noexcept {
     const auto count = static_cast<std::uint32_t>(transports_.size());
     counters_->history_free = history_.available();
     counters_->transports = count;
     if (events_owed_) report_again();
     shed_history();
-    if (count == 0) return;
+    publisher_times_.begin_round();
+    viewers_left_ = std::min(count, viewers_left_ + (count + transport_ticks - 1) / transport_ticks);
+}
+
+// What the tick left to do, a few at a time. True if there is more.
+bool Worker::stage_timers() noexcept {
+    if (viewers_left_ == 0 && !publisher_times_.in_round()) return false;
     StageTimer timer(*this, Stage::timers);
-    const auto publishers = static_cast<std::uint32_t>(publishers_.size());
-    for (std::uint32_t i = 0; i < (publishers + publisher_ticks - 1) / publisher_ticks; ++i) {
-        if (publisher_cursor_ >= publishers) publisher_cursor_ = 0;
-        table::Transport& publisher = *publishers_[publisher_cursor_++];
-        publisher_timers(publisher, *publisher.publishing);
-    }
-    const std::uint32_t turn = (count + transport_ticks - 1) / transport_ticks;
+    const bool publishers = serve_publishers(publishers_per_turn);
+    const auto count = static_cast<std::uint32_t>(transports_.size());
+    viewers_left_ = std::min(viewers_left_, count);
+    const std::uint32_t turn = std::min(viewers_left_, viewers_per_turn);
     for (std::uint32_t i = 0; i < turn; ++i) {
         if (timer_cursor_ >= count) timer_cursor_ = 0;
         // Cold since the last round.
@@ -52,6 +44,8 @@ void Worker::stage_timers() noexcept {
         viewer_timers(*transports_[timer_cursor_++]);
         ++timer.packets;
     }
+    viewers_left_ -= turn;
+    return publishers || viewers_left_ != 0;
 }
 
 // Sources that fell silent push nothing, so they shed nothing in view_packet(): some views are looked at on each tick.
@@ -65,68 +59,6 @@ void Worker::shed_history() noexcept {
         if (view == nullptr || view->tail == view->head) continue;
         const table::MediaPacket* oldest = view->at(view->tail);
         if (oldest != nullptr && table::runs_low(*oldest)) view->trim((view->head - view->tail) / 4);
-    }
-}
-
-void Worker::publisher_timers(table::Transport& t, table::Publishing& p) noexcept {
-    if (t.hot.tx == nullptr || !t.hot.has_path) return;
-    std::array<std::uint8_t, 1100> buffer;
-    wire::RtcpWriter out(buffer);
-    const bool report = now_ns_ >= p.next_report_ns;
-    const std::string_view cname{t.cname.data(), t.cname_length};
-    if (report) {
-        p.next_report_ns = now_ns_ + report_interval_ns;
-        std::array<wire::ReportBlock, 31> blocks;
-        std::size_t count = 0;
-        for (std::uint8_t i = 0; i < p.source_count && count < blocks.size(); ++i) {
-            table::Source& s = *p.sources[i];
-            if (!s.stats.active() || s.spec.ssrc == 0) continue;
-            blocks[count++] = s.stats.report(s.spec.ssrc, now_ns_);
-            const wire::ReportBlock& block = blocks[count - 1];
-            constexpr std::int64_t second_ns = 1'000'000'000;
-            if (block.fraction_lost != 0 || now_ns_ / second_ns != (now_ns_ - report_interval_ns) / second_ns)
-                trace(t.id, abi::TraceKind::rr_sent, static_cast<std::uint64_t>(s.id),
-                      {block.ssrc, block.fraction_lost, static_cast<std::uint32_t>(block.cumulative_lost), block.jitter});
-        }
-        if (count != 0 && out.receiver_report(t.sender_ssrc, {blocks.data(), count}) && !cname.empty()) {
-            (void)out.sdes_cname(t.sender_ssrc, cname);
-        }
-    }
-    for (std::uint8_t i = 0; i < p.source_count; ++i) {
-        table::Source& s = *p.sources[i];
-        if (s.spec.ssrc == 0) continue;
-        if (s.spec.flags & abi::source_nack) {
-            std::array<std::uint16_t, 64> missing;
-            if (const std::size_t n = s.nack.collect(now_ns_, s.rtt_ns, missing); n != 0) {
-                if (out.nack(t.sender_ssrc, s.spec.ssrc, {missing.data(), n})) {
-                    s.counters->nacks_sent += n;
-                    trace(t.id, abi::TraceKind::nack_sent, static_cast<std::uint64_t>(s.id),
-                          {s.spec.ssrc, missing[0], static_cast<std::uint32_t>(n)});
-                }
-            }
-        }
-        if ((s.spec.flags & (abi::source_pli | abi::source_fir)) && s.keyframes.poll(now_ns_, s.rtt_ns)) {
-            ++s.counters->keyframe_requests;
-            trace(t.id, abi::TraceKind::keyframe_asked, static_cast<std::uint64_t>(s.id),
-                  {s.spec.ssrc, (s.spec.flags & abi::source_pli) == 0});
-            if (s.spec.flags & abi::source_pli) {
-                (void)out.pli(t.sender_ssrc, s.spec.ssrc);
-            } else {
-                const wire::FirEntry entry{s.spec.ssrc, ++s.fir_sequence};
-                (void)out.fir(t.sender_ssrc, {&entry, 1});
-            }
-        }
-    }
-    if (out.size() != 0) send_rtcp(t, out.finish());
-
-    std::array<wire::TwccArrival, media::TwccRecorder::ring_size> arrivals;
-    while (p.twcc != nullptr && p.twcc->due(now_ns_)) {
-        const auto batch = p.twcc->pending(arrivals);
-        const wire::TwccFeedbackWriter writer{t.sender_ssrc, any_ssrc(p), batch.feedback_count};
-        const auto written = writer.write(buffer, batch.base_seq, batch.arrivals);
-        if (!written) break;
-        p.twcc->reported(written->arrivals, now_ns_);
-        send_rtcp(t, {buffer.data(), written->bytes});
     }
 }
 

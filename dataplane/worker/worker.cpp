@@ -41,6 +41,7 @@ Worker::Worker(WorkerConfig config)
       fragment_prefixes_(config_.budgets.fragments.prefix, std::random_device{}()),
       port_(static_cast<std::uint16_t>(config_.first_udp_port + config_.id)),
       identity_{config_.mac, config_.addresses},
+      publisher_times_(config_.max_transports),
       rtcp_window_pool_(std::max<std::size_t>(table::RtcpWindows::max_blocks, config_.max_transports / 4)),
       sources_(config_.max_sources),
       views_(config_.max_sources),
@@ -81,8 +82,9 @@ bool Worker::iterate() noexcept {
     if (now_ns_ >= next_tick_ns_) {
         next_tick_ns_ = now_ns_ + tick_ns;
         announce();
-        stage_timers();
+        tick();
     }
+    worked |= stage_timers();
     flush_tx();
     const std::uint64_t spent = TscClock::ticks() - iteration_tsc_;
     ++counters_->loops;

@@ -34,6 +34,7 @@
 #include "dataplane/telemetry/tap.hpp"
 #include "dataplane/wire/responder.hpp"
 #include "dataplane/wire/rtcp_reports.hpp"
+#include "dataplane/wire/rtcp_writer.hpp"
 #include "dataplane/wire/rtp.hpp"
 #include "dataplane/wire/stun.hpp"
 #include "dataplane/wire/stun_writer.hpp"
@@ -45,6 +46,7 @@
 #include "dataplane/worker/event.hpp"
 #include "dataplane/worker/fragment_ring.hpp"
 #include "dataplane/worker/leg_header.hpp"
+#include "dataplane/worker/wake_times.hpp"
 
 struct rte_mempool;
 
@@ -241,10 +243,23 @@ private:
     void report_path(table::Transport& t) noexcept;
     void report_bound(table::Source& s) noexcept;
     void report_again() noexcept;
+    // stage_feedback.cpp
+    void wake(const table::Transport& publisher, std::int64_t at_ns) noexcept;
+    void keyframe_requested(table::Source& s) noexcept;
+    void packet_noted(table::Transport& t, table::Source& s, std::int64_t index) noexcept;
+    void arrival_noted(table::Transport& t, std::uint16_t transport_sequence) noexcept;
+    // At most `budget` of those that are due; true if the round is not over.
+    bool serve_publishers(std::uint32_t budget) noexcept;
+    // Says when the next is due.
+    [[nodiscard]] std::int64_t give_feedback(table::Transport& t, table::Publishing& p) noexcept;
+    void write_report(table::Transport& t, table::Publishing& p, wire::RtcpWriter& out) noexcept;
+    void write_nack(table::Transport& t, table::Source& s, wire::RtcpWriter& out) noexcept;
+    void write_keyframe_request(table::Transport& t, table::Source& s, wire::RtcpWriter& out) noexcept;
+    void send_arrivals(table::Transport& t, table::Publishing& p) noexcept;
     // stage_timers.cpp
-    void stage_timers() noexcept;
+    void tick() noexcept;
+    bool stage_timers() noexcept;
     void shed_history() noexcept;
-    void publisher_timers(table::Transport& t, table::Publishing& p) noexcept;
     void viewer_timers(table::Transport& t) noexcept;
     // egress.cpp
     void send_mbuf(table::Transport& t, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
@@ -330,13 +345,14 @@ private:
     std::int64_t next_announcement_ns_ = 0;
     std::uint8_t announcements_ = 0;
     std::uint32_t timer_cursor_ = 0;
-    std::uint32_t publisher_cursor_ = 0;
+    std::uint32_t viewers_left_ = 0;  // to look at since the tick
     std::uint32_t shed_cursor_ = 0;
     std::uint16_t port_ = 0;  // the UDP port of this worker
     wire::HostIdentity identity_;
 
     std::vector<table::Transport*> transports_;  // reserved once
     std::vector<table::Transport*> publishers_;  // reserved once
+    WakeTimes publisher_times_;                  // of each of them
     table::RtcpWindowPool rtcp_window_pool_;
     std::vector<table::Source*> sources_;    // by slot
     std::vector<table::SourceView*> views_;  // by slot
