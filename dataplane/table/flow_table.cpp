@@ -3,6 +3,7 @@
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -42,6 +43,19 @@ TransportTable::~TransportTable() {
 Transport* TransportTable::by_flow(const FlowKey& key) const noexcept {
     return find(flows_, &key);
 }
+void TransportTable::by_flow(std::span<const FlowKey> keys, std::span<Transport*> out) const noexcept {
+    constexpr std::size_t most = 32;
+    static_assert(most <= RTE_HASH_LOOKUP_BULK_MAX);
+    std::array<const void*, most> pointers;
+    std::array<void*, most> found;
+    const std::size_t count = std::min({keys.size(), out.size(), most});
+    if (count == 0) return;
+    for (std::size_t i = 0; i < count; ++i) pointers[i] = &keys[i];
+    std::uint64_t hits = 0;
+    (void)rte_hash_lookup_bulk_data(flows_, pointers.data(), static_cast<std::uint32_t>(count), &hits, found.data());
+    for (std::size_t i = 0; i < count; ++i) out[i] = (hits >> i & 1) != 0 ? static_cast<Transport*>(found[i]) : nullptr;
+}
+
 Transport* TransportTable::by_ufrag(std::uint64_t ufrag) const noexcept {
     return find(ufrags_, &ufrag);
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "dataplane/abi/types.hpp"
@@ -48,6 +49,8 @@ public:
     [[nodiscard]] bool valid() const noexcept { return flows_ != nullptr && ufrags_ != nullptr; }
 
     [[nodiscard]] Transport* by_flow(const FlowKey& key) const noexcept;
+    // Of up to 32 at once; `out` has a place for each, nullptr where there is none.
+    void by_flow(std::span<const FlowKey> keys, std::span<Transport*> out) const noexcept;
     [[nodiscard]] Transport* by_ufrag(std::uint64_t ufrag) const noexcept;
     // A 5-tuple that another transport had moves to this one. False when the table is full.
     bool add_flow(const FlowKey& key, Transport* transport) noexcept;

@@ -20,6 +20,10 @@ public:
         view.due = true;
         views_[tail_++ & (views_.size() - 1)] = &view;
     }
+    // The one that has `ahead` before it; nullptr: there are not so many.
+    [[nodiscard]] const table::SourceView* peek(std::size_t ahead) const noexcept {
+        return head_ + ahead < tail_ ? views_[(head_ + ahead) & (views_.size() - 1)] : nullptr;
+    }
     // The first one, no longer in the queue. Not of an empty queue.
     [[nodiscard]] table::SourceView& pop() noexcept {
         table::SourceView* view = views_[head_++ & (views_.size() - 1)];

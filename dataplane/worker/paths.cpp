@@ -71,17 +71,17 @@ void Worker::switch_path(table::Transport& t, const abi::FlowAddress& flow) noex
 }
 
 void Worker::authenticated(table::Transport& t, const Datagram& datagram) noexcept {
-    ++t.hot.counters->rx_packets;
-    t.hot.counters->rx_bytes += datagram.bytes.size();
-    t.hot.counters->last_rx_unix_ns = unix_ns();
+    ++t.rx_packets;
+    t.rx_bytes += static_cast<std::uint32_t>(datagram.bytes.size());
     t.last_seen_ns = now_ns_;
+    if (exact_counters()) t.publish_received(unix_ns());
     if (table::key_of(t.path) == datagram.key) {
         t.path_authenticated_ns = now_ns_;
         follow_link(t, datagram);
     } else {
         switch_path(t, flow_of(datagram));
     }
-    if (!t.started) peer_has_keys(t);
+    if (!t.hot.started) peer_has_keys(t);
 }
 
 }  // namespace sluice::worker

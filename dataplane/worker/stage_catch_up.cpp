@@ -35,8 +35,8 @@ void Worker::start_leg(table::Leg& leg) noexcept {
 }
 
 void Worker::start_legs(table::Transport& t) noexcept {
-    if (t.started || t.hot.tx == nullptr || !t.hot.has_path || now_ns_ < t.start_ns) return;
-    t.started = true;
+    if (t.hot.started || t.hot.tx == nullptr || !t.hot.has_path || now_ns_ < t.start_ns) return;
+    t.hot.started = true;
     for (table::Leg* leg = t.first_leg; leg != nullptr; leg = leg->next_of_transport) {
         if (leg->view != nullptr) start_leg(*leg);
     }
@@ -44,7 +44,7 @@ void Worker::start_legs(table::Transport& t) noexcept {
 
 // The peer has its keys: it was sent the last flight of the handshake, or has sent us something under them.
 void Worker::peer_has_keys(table::Transport& t) noexcept {
-    if (t.started || t.hot.tx == nullptr) return;
+    if (t.hot.started || t.hot.tx == nullptr) return;
     t.start_ns = 0;
     start_legs(t);
 }

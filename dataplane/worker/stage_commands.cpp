@@ -244,7 +244,7 @@ void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept 
     leg.rtx_ssrc = spec.rtx_ssrc;
     leg.clock_rate = spec.clock_rate;
     leg.kind = spec.kind;
-    if (resumed && leg.view != nullptr && leg.hot.transport->started) start_leg(leg);
+    if (resumed && leg.view != nullptr && leg.hot.transport->hot.started) start_leg(leg);
 }
 
 // Joins the view that the command names (or none), with the longer list that main may have sent along.
@@ -262,7 +262,7 @@ void Worker::attach(table::Leg& leg, Command& c) noexcept {
     view.add(leg, *leg.hot.transport);
     leg.hot.set(table::leg_state_switching, true);
     leg.hot.set(table::leg_state_awaiting_keyframe, view.kind == abi::MediaKind::video);
-    if (leg.hot.transport->started) start_leg(leg);
+    if (leg.hot.transport->hot.started) start_leg(leg);
 }
 
 void Worker::detach(table::Leg& leg) noexcept {

@@ -8,7 +8,6 @@
 // name.
 
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include <algorithm>
 
@@ -22,18 +21,7 @@ constexpr std::uint32_t turn_budget = 256;
 constexpr std::uint32_t quantum = 64;
 // Ahead of the leg being prepared, which takes about 30 ns. Its memory comes from L3 or DRAM in a large room.
 constexpr std::uint32_t prefetch_legs = 8;
-// In small rooms the state segment shows every packet at once; in large ones it would cost two cache lines a packet.
-constexpr std::uint32_t exact_counters_up_to = 256;
 constexpr std::uint32_t publish_every = 16;  // packets of a leg
-
-void prefetch(const table::LegRef& ref) noexcept {
-    const auto lines = [](const void* object, std::size_t size) {
-        const auto* bytes = static_cast<const char*>(object);
-        for (std::size_t at = 0; at < size; at += 64) rte_prefetch0(bytes + at);
-    };
-    lines(&ref.leg->hot, sizeof(table::LegHot));
-    lines(&ref.transport->hot, sizeof(table::TransportHot));
-}
 
 }  // namespace
 
@@ -41,7 +29,7 @@ void prefetch(const table::LegRef& ref) noexcept {
 bool Worker::join_in(table::Leg& leg, const table::Transport& t, const table::MediaPacket& packet) noexcept {
     table::LegHot& hot = leg.hot;
     if (hot.is(table::leg_state_paused) || t.hot.tx == nullptr) return false;
-    if (t.hot.has_path && !t.started) return false;  // it has no keys yet
+    if (t.hot.has_path && !t.hot.started) return false;  // it has no keys yet
     if (!t.hot.has_path) {
         drop(t, DropReason::tx_no_path);
         return false;
@@ -172,9 +160,9 @@ std::uint32_t Worker::walk(table::SourceView& view, std::uint32_t quota) noexcep
     const table::MediaPacket& packet = *view.at(view.cursor);
     const std::uint32_t begin = view.walked;
     const std::uint32_t end = begin + std::min(quota, view.leg_count - begin);
-    const bool exact = view.leg_count <= exact_counters_up_to;
+    const bool exact = exact_counters();
     std::uint32_t prepared = 0;  // bit per format
-    for (std::uint32_t i = begin; i < end && i < begin + prefetch_legs; ++i) prefetch(view.legs[i]);
+    for (std::uint32_t i = begin; i < end && i < begin + prefetch_legs; ++i) look_ahead(view.legs[i]);
     while (view.walked < end) {
         const std::uint16_t room = egress_room();
         if (room == 0) break;
@@ -190,7 +178,7 @@ std::uint32_t Worker::walk(table::SourceView& view, std::uint32_t quota) noexcep
         std::uint16_t used = 0;
         for (const std::uint32_t stop = view.walked + count; view.walked < stop; ++view.walked) {
             const table::LegRef& ref = view.legs[view.walked];
-            if (view.walked + prefetch_legs < end) prefetch(view.legs[view.walked + prefetch_legs]);
+            if (view.walked + prefetch_legs < end) look_ahead(view.legs[view.walked + prefetch_legs]);
             table::LegHot& hot = ref.leg->hot;
             if (hot.is(table::leg_state_catching_up)) continue;
             LegHeader& header = headers_[hot.format];
@@ -248,6 +236,7 @@ bool Worker::stage_fanout() noexcept {
     bool blocked = false;
     while (!due_.empty() && budget != 0 && !blocked) {
         table::SourceView& view = due_.pop();
+        look_ahead(due_);
         blocked = !fan_out(view, budget);
         if (view.cursor != view.head) due_.push(view);
         ++timer.packets;

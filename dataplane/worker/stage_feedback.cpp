@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t report_interval_ns = 1'000'000'000;     // RR
 constexpr std::int64_t loss_report_interval_ns = 100'000'000;  // RR, while packets are missing
+constexpr std::int64_t first_report_ns = 20'000'000;           // RR, after the first packet of a source
 constexpr std::int64_t nack_interval_ns = 5'000'000;           // looks at what is missing
 constexpr std::int64_t no_path_interval_ns = 5'000'000;        // looks for keys and a path
 
@@ -40,6 +41,13 @@ bool misses_packets(const table::Publishing& p) noexcept {
 
 void Worker::wake(const table::Transport& publisher, std::int64_t at_ns) noexcept {
     publisher_times_.sooner(publisher.publishing->position, at_ns);
+}
+
+// The sender learns its round trip from the first report. Somebody may have wanted a keyframe before its SSRC was known.
+void Worker::source_started(table::Transport& t) noexcept {
+    table::Publishing& p = *t.publishing;
+    p.next_report_ns = std::min(p.next_report_ns, now_ns_ + first_report_ns);
+    wake(t, now_ns_);
 }
 
 void Worker::keyframe_requested(table::Source& s) noexcept {
@@ -77,6 +85,7 @@ std::int64_t Worker::give_feedback(table::Transport& t, table::Publishing& p) no
     std::int64_t next_ns = p.next_report_ns;
     for (std::uint8_t i = 0; i < p.source_count; ++i) {
         table::Source& s = *p.sources[i];
+        if (s.new_packets != 0) s.publish();
         if (s.spec.ssrc == 0) continue;
         write_nack(t, s, out);
         write_keyframe_request(t, s, out);

@@ -24,6 +24,9 @@ std::optional<std::string_view> text_extension(const wire::RtpView& rtp, std::ui
     return std::string_view(reinterpret_cast<const char*>(value->data()), value->size());
 }
 
+// Packets of a source; also with each receiver report.
+constexpr std::uint32_t publish_every = 64;
+
 // Signed distance in ROCs to try for an SSRC whose history we do not know: a data plane before us knew it.
 constexpr int roc_tries = 3;
 
@@ -103,9 +106,11 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     const bool rtx = binding->rtx;
     if (capture_ != nullptr) [[unlikely]]
         capture_opened(*t, datagram, {packet->data, *opened});
-    if (!known_roc)
+    if (!known_roc) {
+        source_started(*t);
         trace(t->id, abi::TraceKind::source_started, static_cast<std::uint64_t>(s.id),
               {rtp->ssrc(), rtp->payload_type(), rtp->sequence(), rtx});
+    }
     if (fresh) {
         ++t->publishing->binding_count;
         (rtx ? s.spec.rtx_ssrc : s.spec.ssrc) = rtp->ssrc();
@@ -113,9 +118,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
         s.counters->rtx_ssrc = s.spec.rtx_ssrc;
         s.bound_payload_type = rtp->payload_type();
         report_bound(s);
-        wake(*t, now_ns_);  // somebody may have wanted a keyframe of it before
     }
-    (rtx ? s.counters->rtx_rx_index : s.counters->rx_index).store(window.highest(), std::memory_order_relaxed);
     // Transport-wide numbers run over all streams of the transport (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     if (t->publishing->twcc != nullptr) {
         if (const std::uint8_t id = t->rx_extensions[slot(Extension::transport_cc)]; id != 0) {
@@ -196,12 +199,11 @@ bool Worker::find_primary(const table::Source& s, table::MediaPacket& packet) no
 }
 
 void Worker::ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const Datagram& datagram) noexcept {
-    ++s.counters->packets;
-    s.counters->bytes += datagram.bytes.size();
+    ++s.new_packets;
+    s.new_bytes += static_cast<std::uint32_t>(datagram.bytes.size());
+    if (!rtx) s.payload_type = rtp.payload_type();
+    if (s.new_packets >= publish_every || exact_counters()) s.publish();
     if (rtx) return;
-    s.counters->jitter = s.stats.jitter();
-    s.counters->lost = static_cast<std::uint64_t>(s.stats.lost() > 0 ? s.stats.lost() : 0);
-    s.counters->payload_type = rtp.payload_type();
     if (s.view != nullptr && !s.view->clock.has_sender_report())
         s.view->clock.on_packet(rtp.timestamp(), now_ns_, unix_ns());
 }
@@ -213,7 +215,7 @@ void Worker::describe(table::Source& s, table::MediaPacket& packet) noexcept {
                                                      packet.element(Extension::dependency_descriptor));
     packet.frame_start = frame.valid && frame.frame_start;
     packet.keyframe_start = frame.valid && frame.keyframe_start;
-    s.counters->codec = static_cast<std::uint8_t>(codec);
+    s.codec = codec;
     if (!packet.keyframe_start || !media::is_video(codec)) return;
     ++s.counters->keyframes;
     s.counters->last_keyframe_unix_ns = unix_ns();

@@ -2,7 +2,6 @@
 // worker's.
 
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include "dataplane/wire/announce.hpp"
 #include "dataplane/wire/demux.hpp"
@@ -55,8 +54,8 @@ bool Worker::stage_receive() noexcept {
     if (count == 0) return false;
     StageTimer timer(*this, Stage::rx);
     timer.packets = count;
+    look_ahead(frames, count);
     for (std::uint16_t i = 0; i < count; ++i) {
-        if (i + 1 < count) rte_prefetch0(rte_pktmbuf_mtod(frames[i + 1], const void*));
         counters_->rx_bytes += frames[i]->pkt_len;
         frame_received(frames[i], iteration_tsc_);
     }

@@ -63,7 +63,8 @@ void Worker::shed_history() noexcept {
 }
 
 void Worker::viewer_timers(table::Transport& t) noexcept {
-    if (!t.started) start_legs(t);
+    if (!t.hot.started) start_legs(t);
+    if (t.rx_packets != 0) t.publish_received(config_.clock.to_unix_ns(t.last_seen_ns));
     if (t.validated && now_ns_ - t.last_seen_ns > silence_ns && now_ns_ - t.silent_reported_ns > silence_repeat_ns) {
         t.silent_reported_ns = now_ns_;
         Event event;

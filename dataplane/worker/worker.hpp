@@ -151,6 +151,10 @@ private:
         std::uint64_t rx_tsc;
     };
 
+    // look_ahead.cpp
+    void look_ahead(rte_mbuf* const* frames, std::uint16_t count) const noexcept;
+    static void look_ahead(const DueQueue& due) noexcept;
+    static void look_ahead(const table::LegRef& ref) noexcept;
     // stage_rx.cpp
     bool stage_receive() noexcept;
     void frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept;
@@ -245,6 +249,7 @@ private:
     void report_again() noexcept;
     // stage_feedback.cpp
     void wake(const table::Transport& publisher, std::int64_t at_ns) noexcept;
+    void source_started(table::Transport& t) noexcept;
     void keyframe_requested(table::Source& s) noexcept;
     void packet_noted(table::Transport& t, table::Source& s, std::int64_t index) noexcept;
     void arrival_noted(table::Transport& t, std::uint16_t transport_sequence) noexcept;
@@ -311,6 +316,12 @@ private:
         if (config_.events->push(event)) return true;
         ++counters_->events_lost;
         return false;
+    }
+    // With few legs and peers the state segment shows every packet at once; with many it would cost cache lines that nothing
+    // else touches.
+    [[nodiscard]] bool exact_counters() const noexcept {
+        constexpr std::uint32_t few = 256;
+        return counters_->legs <= few && transports_.size() <= few;
     }
     [[nodiscard]] std::int64_t unix_ns() const noexcept { return config_.clock.to_unix_ns(now_ns_); }
     // Counts a stage's cycles from construction to destruction.

@@ -145,10 +145,12 @@ int main(int argc, char** argv) {
         "perf/run scenarios");
     bool json = false, quick = false;
     int seconds = 0;
+    unsigned rooms = 0;
     std::vector<std::string> only;
     cli.add_flag("--json", json, "a JSON object per scenario and line");
     cli.add_flag("--quick", quick, "2 s of each instead of 10");
     cli.add_option("--seconds", seconds, "of each")->check(CLI::Range(1, 3600));
+    cli.add_option("--rooms", rooms, "of small_rooms, instead of 1,000")->check(CLI::Range(1, 4000));
     cli.add_option("--only", only, "these, separated by commas: livestream, audio, meeting, small_rooms")->delimiter(',');
     CLI11_PARSE(cli, argc, argv);
     if (seconds == 0) seconds = quick ? 2 : 10;
@@ -167,7 +169,8 @@ int main(int argc, char** argv) {
             cpu, eal.core, eal.hugepages ? "hugepages" : "4 KB pages", "scenario", "people", "in/s", "out/s", "Gbit/s",
             "busy", "worst", "ns/out", "p50 us", "p99 us", "MB");
     bool sound = true;
-    for (const Scenario& s : scenarios) {
+    for (Scenario s : scenarios) {
+        if (s.rooms > 1 && rooms != 0) s.rooms = rooms;
         if (!only.empty() && std::find(only.begin(), only.end(), s.name) == only.end()) continue;
         const Result r = run(s, seconds, eal.core);
         fmt::print("{}\n", json ? to_json(r, cpu) : to_line(r));
