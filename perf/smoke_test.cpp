@@ -45,6 +45,7 @@ Ended run(const char* program, const std::string& arguments) {
 
 constexpr const char* pipeline = "SLUICE_PIPELINE_BENCH";
 constexpr const char* micro = "SLUICE_MICRO_BENCH";
+constexpr const char* wire = "SLUICE_WIRE_BENCH";
 
 TEST(PerfPipeline, ARowSaysWhatWasMeasuredAndThatTheOutputWasOpened) {
     const Ended r = run(pipeline, "--json --quick --viewers 3 --rounds 2");
@@ -76,6 +77,28 @@ TEST(PerfPipeline, FailsWhenTheOutputIsNotWhatWasPublished) {
     EXPECT_EQ(r.code, 1);
     EXPECT_NE(r.out.find("viewer 0"), std::string::npos) << r.out;
     EXPECT_EQ(r.out.find("ns_per_packet"), std::string::npos) << "a row of garbage was printed";
+}
+
+TEST(PerfWire, EveryPacketIsAccountedFor) {
+    const Ended r = run(wire, "--json --quick --only accounting --seconds 0.3");
+    ASSERT_EQ(r.code, 0) << r.out;
+    const auto rows = r.rows();
+    ASSERT_EQ(rows.size(), 2u);
+    for (const auto& row : rows) {
+        EXPECT_GT(row.at("due").as_int64(), 0);
+        EXPECT_EQ(row.at("left").as_int64(), row.at("due").as_int64());
+        EXPECT_TRUE(row.at("sound").as_bool());
+    }
+}
+
+TEST(PerfWire, ALatencyIsNamedBesideWhatAnIdealServerWouldHave) {
+    const Ended r = run(wire, "--json --quick --only latency,last_viewer");
+    ASSERT_EQ(r.code, 0) << r.out;
+    const auto rows = r.rows();
+    ASSERT_EQ(rows.size(), 3u);
+    for (const char* field : {"raw_p50_us", "raw_p99_us", "ideal_waited_p99_us", "capacity_mpps"})
+        EXPECT_GT(rows[0].at(field).to_number<double>(), 0) << field;
+    EXPECT_GT(rows[2].at("wire_model_us").to_number<double>(), 1000);
 }
 
 TEST(PerfMicro, EveryStageDoesItsWork) {

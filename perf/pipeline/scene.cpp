@@ -18,7 +18,7 @@ namespace sluice::perf {
 namespace {
 
 constexpr std::uint16_t media_port = 7882;
-constexpr std::uint32_t publisher_ssrc = 0x1111;
+constexpr std::uint32_t first_publisher_ssrc = 0x8000'0000;
 constexpr std::uint8_t publisher_payload_type = 96;
 constexpr Mac peer_mac{{2, 0, 0, 0, 0, 2}};
 
@@ -55,9 +55,12 @@ abi::TransportSpec transport(std::uint64_t id, const Endpoint& peer, const Scene
     std::exit(1);
 }
 
-constexpr std::uint64_t publisher_id = 1;
-constexpr std::uint64_t first_viewer_id = 100;
-constexpr auto source_id = static_cast<abi::SourceId>(1);
+constexpr std::uint64_t first_publisher_id = 1;
+constexpr std::uint64_t first_viewer_id = 1'000'000;
+
+abi::SourceId source_id(std::uint32_t publisher) {
+    return static_cast<abi::SourceId>(1 + publisher);
+}
 
 }  // namespace
 
@@ -67,7 +70,8 @@ Viewer Viewer::number(std::uint32_t n, bool v6) {
     return viewer;
 }
 
-Scene::Scene(const SceneSpec& spec, port::PortIo& port) : spec_(spec), engine_(srtp::make_engine(spec.sealer)) {
+Scene::Scene(const SceneSpec& spec, port::PortIo& port)
+    : spec_(spec), engine_(srtp::make_engine(spec.sealer)), publishers_(spec.publishers) {
     char directory[] = "/tmp/sluice-bench-XXXXXX";
     if (engine_ == nullptr || mkdtemp(directory) == nullptr) give_up("no SRTP engine, or no room below /tmp");
     directory_ = directory;
@@ -76,7 +80,9 @@ Scene::Scene(const SceneSpec& spec, port::PortIo& port) : spec_(spec), engine_(s
     conf.dataplane.port.address = our_address(false).to_string() + "/16";
     conf.dataplane.port.address6 = our_address(true).to_string() + "/64";
     conf.dataplane.control_socket = directory_ + "/control.sock";
-    conf.dataplane.limits = {spec.viewers + 16, 16, spec.viewers + 16, 16};
+    const unsigned viewers = spec.publishers * spec.viewers;
+    // Of history: the 1,024 packets of each source that its ring holds, and a quarter more.
+    conf.dataplane.limits = {viewers + spec.publishers + 16, spec.publishers + 16, viewers + 16, 16 + 3 * spec.publishers};
     conf.dataplane.sealer = spec.sealer == srtp::Backend::avx512 ? config::Sealer::avx512 : config::Sealer::ipsec_mb;
     app::Options options;
     options.watchdog_ms = 0;
@@ -89,13 +95,13 @@ Scene::Scene(const SceneSpec& spec, port::PortIo& port) : spec_(spec), engine_(s
     payload_.resize(spec.payload);
     std::mt19937_64 random(7);
     for (auto& byte : payload_) byte = static_cast<std::uint8_t>(random());
-    add_publisher();
-    for (std::uint32_t n = 0; n < spec.viewers; ++n) add_viewer(n);
+    for (std::uint32_t n = 0; n < spec.publishers; ++n) add_publisher(n);
+    for (std::uint32_t n = 0; n < viewers; ++n) add_viewer(n);
 }
 
 Scene::~Scene() {
     plane_.reset();
-    publisher_key_.wipe();
+    for (Publisher& p : publishers_) p.key.wipe();
     rte_mempool_free(pool_);
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
@@ -110,20 +116,20 @@ void Scene::program(Message message) {
     plane_->turn(0);
 }
 
-void Scene::add_publisher() {
-    const Endpoint peer{peer_address(spec_.v6), 1000};
-    const srtp::MasterKey key = key_of(0);
-    publisher_key_.init(spec_.suite, key, *engine_);
-    publisher_path_ = *wire::UdpTemplate::make(
+void Scene::add_publisher(std::uint32_t n) {
+    Endpoint peer{peer_address(spec_.v6), static_cast<std::uint16_t>(1024 + n)};
+    const srtp::MasterKey key = key_of(~std::uint64_t{n});
+    publishers_[n].key.init(spec_.suite, key, *engine_);
+    publishers_[n].path = *wire::UdpTemplate::make(
         {peer_mac, worker().config().mac, peer, {our_address(spec_.v6), media_port}, std::nullopt, 64, 0});
-    abi::TransportSpec t = transport(publisher_id, peer, spec_);
+    abi::TransportSpec t = transport(first_publisher_id + n, peer, spec_);
     t.rx_key = {key.key, key.salt, {}};
     program(t);
     abi::SourceSpec s;
-    s.id = source_id;
-    s.transport = static_cast<abi::TransportId>(publisher_id);
+    s.id = source_id(n);
+    s.transport = t.id;
     s.kind = abi::MediaKind::video;
-    s.ssrc = publisher_ssrc;
+    s.ssrc = first_publisher_ssrc + n;
     s.payloads[0] = {publisher_payload_type, 97, abi::CodecId::vp8, 0, 90'000};
     program(s);
 }
@@ -135,7 +141,7 @@ void Scene::add_viewer(std::uint32_t n) {
     program(t);
     abi::LegSpec l;
     l.id = static_cast<abi::LegId>(n + 1);
-    l.source = source_id;
+    l.source = source_id(n / spec_.viewers);
     l.transport = t.id;
     l.kind = abi::MediaKind::video;
     l.ssrc = viewer.ssrc;
@@ -149,37 +155,40 @@ void Scene::add_viewer(std::uint32_t n) {
     program(l);
 }
 
-rte_mbuf* Scene::publish() {
+rte_mbuf* Scene::publish(unsigned publisher) {
+    Publisher& from = publishers_[publisher];
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
     if (m == nullptr) give_up("the worker keeps the publisher's packets");
     // A VP8 payload: one-byte descriptor (start of partition 0), then the frame tag, whose lowest bit is clear in a keyframe
     // and which then names a size.
     payload_[0] = 0x10;
-    payload_[1] = sent_ == 0 ? 0x10 : 0x11;
+    payload_[1] = from.sent == 0 ? 0x10 : 0x11;
     constexpr std::uint8_t keyframe[] = {0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01};
     std::memcpy(payload_.data() + 4, keyframe, sizeof keyframe);
     // No two packets are alike.
-    store(payload_.data() + 12, sent_);
-    ++sent_;
-    const Published now = published();
+    store(payload_.data() + 12, from.sent);
+    ++from.sent;
+    const Published now = published(publisher);
+    const std::uint32_t ssrc = first_publisher_ssrc + publisher;
     const std::size_t room = wire::rtp_header_size + payload_.size() + srtp::rtp_overhead(spec_.suite);
     auto* frame = reinterpret_cast<std::uint8_t*>(
-        rte_pktmbuf_append(m, static_cast<std::uint16_t>(publisher_path_.header_length() + room + srtp::seal_tailroom)));
-    std::uint8_t* rtp = frame + publisher_path_.header_length();
+        rte_pktmbuf_append(m, static_cast<std::uint16_t>(from.path.header_length() + room + srtp::seal_tailroom)));
+    std::uint8_t* rtp = frame + from.path.header_length();
     (void)wire::write_rtp_header(
         {rtp, wire::rtp_header_size},
-        {publisher_payload_type, now.marker, static_cast<std::uint16_t>(now.number), now.timestamp, publisher_ssrc});
-    srtp::SealJob job{&publisher_key_, rtp,        wire::rtp_header_size, static_cast<std::uint16_t>(payload_.size()),
-                      payload_.data(), now.number, publisher_ssrc,        0};
+        {publisher_payload_type, now.marker, static_cast<std::uint16_t>(now.number), now.timestamp, ssrc});
+    srtp::SealJob job{
+        &from.key, rtp, wire::rtp_header_size, static_cast<std::uint16_t>(payload_.size()), payload_.data(), now.number,
+        ssrc,      0};
     engine_->sealer().seal_rtp({&job, 1});
-    publisher_path_.stamp(frame, job.out_len);
-    publisher_path_.fill_udp_checksum(frame, job.out_len);
+    from.path.stamp(frame, job.out_len);
+    from.path.fill_udp_checksum(frame, job.out_len);
     rte_pktmbuf_trim(m, srtp::seal_tailroom);
     return m;
 }
 
-Published Scene::published() const noexcept {
-    const std::uint64_t number = sent_ - 1;
+Published Scene::published(unsigned publisher) const noexcept {
+    const std::uint64_t number = publishers_[publisher].sent - 1;
     return {number, static_cast<std::uint32_t>(3000 * number), true, payload_};
 }
 

@@ -1,5 +1,5 @@
-// One publisher and N viewers on the real data plane, each viewer with an SRTP key of its own. The worker is driven turn by
-// turn on the calling thread.
+// Publishers and N viewers of each on the real data plane, each viewer with an SRTP key of its own. The worker is driven
+// turn by turn on the calling thread.
 //
 // Everything about a viewer follows from its number, so that the check of the output needs no memory of it.
 #pragma once
@@ -18,15 +18,16 @@ struct rte_mempool;
 namespace sluice::perf {
 
 struct SceneSpec {
-    unsigned viewers = 1;
+    unsigned viewers = 1;  // of each publisher
     srtp::Suite suite = srtp::Suite::aead_aes_128_gcm;
     bool v6 = false;
     bool offload = true;         // of UDP checksums; a worker asks its port once
     std::size_t payload = 1200;  // RTP payload in bytes, at least 24
     srtp::Backend sealer = srtp::best_backend();
+    unsigned publishers = 1;
 };
 
-// What viewer `n` was programmed with.
+// What viewer `n` was programmed with; the first publisher's viewers come first.
 struct Viewer {
     static constexpr std::uint64_t first_index = 1000;
     static constexpr std::uint32_t first_timestamp = 90'000;
@@ -57,10 +58,12 @@ public:
     Scene(const Scene&) = delete;
     Scene& operator=(const Scene&) = delete;
 
-    // The publisher's next packet, sealed: what the port gives to the worker next. The first one is a keyframe.
-    [[nodiscard]] rte_mbuf* publish();
-    [[nodiscard]] Published published() const noexcept;
-    [[nodiscard]] std::uint64_t published_packets() const noexcept { return sent_; }
+    // A publisher's next packet, sealed: what the port gives to the worker next. The first one is a keyframe.
+    [[nodiscard]] rte_mbuf* publish(unsigned publisher = 0);
+    [[nodiscard]] Published published(unsigned publisher = 0) const noexcept;
+    [[nodiscard]] std::uint64_t published_packets(unsigned publisher = 0) const noexcept {
+        return publishers_[publisher].sent;
+    }
 
     [[nodiscard]] worker::Worker& worker() noexcept { return plane_->worker(0); }
     [[nodiscard]] const abi::WorkerBlock& counters() const noexcept { return plane_->segment().worker(0); }
@@ -72,19 +75,22 @@ public:
 private:
     template <typename Message>
     void program(Message message);
-    void add_publisher();
+    struct Publisher {
+        srtp::TxKey key;
+        wire::UdpTemplate path;
+        std::uint64_t sent = 0;
+    };
+    void add_publisher(std::uint32_t n);
     void add_viewer(std::uint32_t n);
 
     SceneSpec spec_;
     std::string directory_;
     std::unique_ptr<app::DataPlane> plane_;
     std::uint64_t token_ = 0;
-    std::unique_ptr<srtp::Engine> engine_;  // the publisher's
-    srtp::TxKey publisher_key_;
-    wire::UdpTemplate publisher_path_;
+    std::unique_ptr<srtp::Engine> engine_;  // the publishers'
+    std::vector<Publisher> publishers_;
     rte_mempool* pool_ = nullptr;
     std::vector<std::uint8_t> payload_;
-    std::uint64_t sent_ = 0;
 };
 
 }  // namespace sluice::perf
