@@ -33,31 +33,36 @@ BareCipher::~BareCipher() {
     rte_free(memory_);
 }
 
-void BareCipher::turn(SliceMeter& meter, std::size_t slices) {
+std::size_t BareCipher::step() {
     std::array<srtp::SealJob, batch> jobs;
+    // As in fan-out: a batch ends with the last viewer.
+    const std::size_t count = std::min<std::size_t>(batch, spec_.viewers - next_viewer_);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint32_t n = next_viewer_ + static_cast<std::uint32_t>(i);
+        jobs[i] = {&keys_[n],
+                   memory_ + next_buffer_ * stride,
+                   20,
+                   static_cast<std::uint16_t>(payload_.size()),
+                   payload_.data(),
+                   index_,
+                   0x10000 + n,
+                   0};
+        next_buffer_ = next_buffer_ + 1 == buffers_ ? 0 : next_buffer_ + 1;
+    }
+    engine_->sealer().seal_rtp({jobs.data(), count});
+    next_viewer_ += static_cast<std::uint32_t>(count);
+    if (next_viewer_ == spec_.viewers) {
+        next_viewer_ = 0;
+        ++index_;
+    }
+    return count;
+}
+
+void BareCipher::turn(SliceMeter& meter, std::size_t slices) {
     meter.begin_turn();
     meter.resume();
     while (meter.closed() < slices) {
-        // As in fan-out: a batch ends with the last viewer.
-        const std::size_t count = std::min<std::size_t>(batch, spec_.viewers - next_viewer_);
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::uint32_t n = next_viewer_ + static_cast<std::uint32_t>(i);
-            jobs[i] = {&keys_[n],
-                       memory_ + next_buffer_ * stride,
-                       20,
-                       static_cast<std::uint16_t>(payload_.size()),
-                       payload_.data(),
-                       index_,
-                       0x10000 + n,
-                       0};
-            next_buffer_ = next_buffer_ + 1 == buffers_ ? 0 : next_buffer_ + 1;
-        }
-        engine_->sealer().seal_rtp({jobs.data(), count});
-        next_viewer_ += static_cast<std::uint32_t>(count);
-        if (next_viewer_ == spec_.viewers) {
-            next_viewer_ = 0;
-            ++index_;
-        }
+        const std::size_t count = step();
         meter.sight(count, count);
     }
     meter.pause();

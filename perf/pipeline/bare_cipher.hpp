@@ -23,6 +23,8 @@ public:
 
     // Runs until the meter closed `slices`.
     void turn(SliceMeter& meter, std::size_t slices);
+    // Seals a batch; returns how many packets that was.
+    std::size_t step();
     void set_buffers(std::size_t buffers) noexcept { buffers_ = buffers; }
 
 private:

@@ -70,7 +70,7 @@ Viewer Viewer::number(std::uint32_t n, bool v6) {
     return viewer;
 }
 
-Scene::Scene(const SceneSpec& spec, port::PortIo& port)
+Scene::Scene(const SceneSpec& spec, const std::vector<port::PortIo*>& ports)
     : spec_(spec), engine_(srtp::make_engine(spec.sealer)), publishers_(spec.publishers) {
     char directory[] = "/tmp/sluice-bench-XXXXXX";
     if (engine_ == nullptr || mkdtemp(directory) == nullptr) give_up("no SRTP engine, or no room below /tmp");
@@ -86,7 +86,9 @@ Scene::Scene(const SceneSpec& spec, port::PortIo& port)
     conf.dataplane.sealer = spec.sealer == srtp::Backend::avx512 ? config::Sealer::avx512 : config::Sealer::ipsec_mb;
     app::Options options;
     options.watchdog_ms = 0;
-    options.ports = {&port};
+    options.ports = ports;
+    conf.dataplane.workers = spec.workers;
+    conf.dataplane.cores = fmt::format("1-{}", spec.workers);  // nothing is started there
     auto plane = app::DataPlane::create(conf, options);
     if (!plane) give_up(plane.error());
     plane_ = std::move(*plane);
@@ -112,7 +114,9 @@ void Scene::program(Message message) {
     abi::finish(message, 0, 0);
     const auto result = plane_->registry().apply(bytes_of(message), ++token_);
     if (result.status != abi::Status::ok) give_up(fmt::format("the data plane refused: {}", abi::name(result.status)));
-    for (int i = 0; i < 2; ++i) worker().iterate();
+    for (int i = 0; i < 2; ++i) {
+        for (std::uint16_t w = 0; w < spec_.workers; ++w) worker(w).iterate();
+    }
     plane_->turn(0);
 }
 
@@ -138,6 +142,8 @@ void Scene::add_viewer(std::uint32_t n) {
     const Viewer viewer = Viewer::number(n, spec_.v6);
     abi::TransportSpec t = transport(first_viewer_id + n, viewer.address, spec_);
     t.tx_key = {viewer.key.key, viewer.key.salt, {}};
+    t.worker = worker_of(n);
+    t.path.local_port = static_cast<std::uint16_t>(media_port + t.worker);
     program(t);
     abi::LegSpec l;
     l.id = static_cast<abi::LegId>(n + 1);

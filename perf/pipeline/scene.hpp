@@ -25,6 +25,7 @@ struct SceneSpec {
     std::size_t payload = 1200;  // RTP payload in bytes, at least 24
     srtp::Backend sealer = srtp::best_backend();
     unsigned publishers = 1;
+    unsigned workers = 1;  // all of the first publisher's viewers are the first worker's, the others' are dealt out in turn
 };
 
 // What viewer `n` was programmed with; the first publisher's viewers come first.
@@ -53,7 +54,8 @@ struct Published {
 class Scene {
 public:
     // Ends the program with a message where something is refused. `port` outlives the scene; another one may take its place.
-    Scene(const SceneSpec& spec, port::PortIo& port);
+    Scene(const SceneSpec& spec, port::PortIo& port) : Scene(spec, std::vector<port::PortIo*>{&port}) {}
+    Scene(const SceneSpec& spec, const std::vector<port::PortIo*>& ports);  // of each worker
     ~Scene();
     Scene(const Scene&) = delete;
     Scene& operator=(const Scene&) = delete;
@@ -65,8 +67,10 @@ public:
         return publishers_[publisher].sent;
     }
 
-    [[nodiscard]] worker::Worker& worker() noexcept { return plane_->worker(0); }
-    [[nodiscard]] const abi::WorkerBlock& counters() const noexcept { return plane_->segment().worker(0); }
+    [[nodiscard]] worker::Worker& worker(std::uint16_t id = 0) noexcept { return plane_->worker(id); }
+    [[nodiscard]] const abi::WorkerBlock& counters(std::uint16_t id = 0) const noexcept {
+        return plane_->segment().worker(id);
+    }
     [[nodiscard]] const TscClock& clock() noexcept { return worker().config().clock; }
     [[nodiscard]] const SceneSpec& spec() const noexcept { return spec_; }
     // Main's share: events are taken from the worker. Between measurements.
@@ -82,6 +86,9 @@ private:
     };
     void add_publisher(std::uint32_t n);
     void add_viewer(std::uint32_t n);
+    [[nodiscard]] std::uint16_t worker_of(std::uint32_t viewer) const noexcept {
+        return static_cast<std::uint16_t>(viewer < spec_.viewers ? 0 : viewer % spec_.workers);
+    }
 
     SceneSpec spec_;
     std::string directory_;
