@@ -80,7 +80,8 @@ struct Port {
     std::string host_interface;  // pci, vdev: the TAP that carries what is not ours to the kernel; empty: none
     std::uint16_t vlan = 0;      // 802.1Q id of our announcements and steering rules; 0: untagged
     std::uint16_t mtu = 1500;
-    std::uint16_t queues = 0;  // 0: one per worker
+    std::uint16_t queues = 0;       // 0: one per worker
+    std::uint32_t egress_mbps = 0;  // 0: as fast as the port takes it
     std::string xdp_program;
     std::string vdev_args;
     bool operator==(const Port&) const = default;

@@ -49,6 +49,7 @@ constexpr KeyReaders table[] = {
     {"dataplane.port.vlan", data},
     {"dataplane.port.mtu", data},
     {"dataplane.port.queues", data},
+    {"dataplane.port.egress_mbps", data | control},
     {"dataplane.port.xdp_program", data},
     {"dataplane.port.vdev_args", data},
     {"admission.max_egress_mbps", control},

@@ -201,6 +201,12 @@ const auto& rows() {
                                                 "Largest IP packet in bytes; what would exceed it is dropped."),
         integer<dataplane, dp_port, &Port::queues>("dataplane.port.queues", 0, 64, cold,
                                                    "Receive queues; 0 is one per worker."),
+        integer<dataplane, dp_port, &Port::egress_mbps>(
+            "dataplane.port.egress_mbps", 0, 1'000'000,
+            cold,
+            "What leaves is held to this rate, Ethernet framing included, where the link carries others too or a provider "
+            "drops "
+            "what exceeds it; joins are refused from 95 % of it on. 0 is as fast as the port takes it."),
         text<dataplane, dp_port, &Port::xdp_program>(
             "dataplane.port.xdp_program", nullptr, cold,
             "XDP object file for af_xdp, with an XSKMAP called xsks_map; empty is Sluice's own.",

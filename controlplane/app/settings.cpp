@@ -22,6 +22,11 @@ std::string node_id(const config::Config& config) {
 room::EngineOptions engine_options(const config::Config& config) {
     room::EngineOptions options;
     options.budget.egress_bps = 1e6 * config.admission.max_egress_mbps;
+    // A port of a known rate is not promised to the last bit: repairs and reports have to fit too.
+    constexpr double promised = 0.95;
+    if (const double port_bps = promised * 1e6 * config.dataplane.port.egress_mbps; port_bps != 0)
+        options.budget.egress_bps =
+            options.budget.egress_bps == 0 ? port_bps : std::min(options.budget.egress_bps, port_bps);
     options.budget.packets_per_s = config.admission.max_packets_per_s;
     options.budget.sessions = config.admission.max_sessions;
     options.budget.rooms = config.admission.max_rooms;

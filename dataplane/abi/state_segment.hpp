@@ -68,7 +68,7 @@ struct alignas(64) WorkerBlock {
     std::uint64_t fragments;    // IP fragments handed to main
     std::uint64_t reassembled;  // datagrams that came back whole
     std::uint64_t catch_ups;    // newcomers who were sent the last keyframe from the source ring
-    std::uint64_t tx_full;      // bursts that the port did not take whole: what is left waits
+    std::uint64_t tx_full;      // bursts that the port or its rate did not take whole: what is left waits
     StageCounters stages[stage_slots];
     std::uint64_t drops[drop_reason_slots];
     std::uint64_t loop_ns[histogram_slots];     // log2 of ns per busy iteration
@@ -102,7 +102,8 @@ struct alignas(64) PortBlock {
     std::uint64_t to_host;       // host port: frames that the kernel took
     std::uint64_t from_host;     // frames that it sent
     std::uint64_t host_refused;  // frames that it did not take: the interface is down
-    std::uint64_t reserved[4];
+    std::uint64_t egress_mbps;   // what egress is paced to; 0: as fast as the port takes it
+    std::uint64_t reserved[3];
 };
 
 struct alignas(64) TransportSlot {

@@ -112,6 +112,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
     }
     std::uint8_t* ring_base = rings_.data();
     std::vector<control::WorkerLink*> links;
+    if (d.port.egress_mbps != 0) pacer_ = std::make_unique<port::EgressPacer>(1e6 * d.port.egress_mbps, clock_.hz());
     for (unsigned i = 0; i < d.workers; ++i) {
         rte_mempool* tx_pool = rte_pktmbuf_pool_create(fmt::format("tx{}", i).c_str(), plan.tx_mbufs_per_worker, 256, 0,
                                                        port::buffer_bytes, socket);
@@ -136,6 +137,7 @@ std::expected<void, std::string> DataPlane::build(const config::Config& config, 
         c.sealer = *sealer;
         c.clock = clock_;
         c.port = options.ports[i];
+        c.pacer = pacer_.get();
         c.tx_pool = tx_pool;
         c.counters = &segment_.worker(i);
         c.stun_ring = ring_base + abi::RingLayout::punt(i, abi::PuntClass::stun);

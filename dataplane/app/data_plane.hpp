@@ -19,6 +19,7 @@
 #include "dataplane/app/watchdog.hpp"
 #include "dataplane/control/reassembly.hpp"
 #include "dataplane/control/server.hpp"
+#include "dataplane/port/egress_pacer.hpp"
 #include "dataplane/port/ethdev_port.hpp"
 #include "dataplane/port/host_port.hpp"
 #include "dataplane/port/netlink_kernel.hpp"
@@ -91,6 +92,7 @@ private:
     TscClock clock_;
     int wake_ = -1;
     rte_mempool* rx_pool_ = nullptr;
+    std::unique_ptr<port::EgressPacer> pacer_;  // null: nothing is paced
     std::vector<rte_mempool*> tx_pools_;
     std::unique_ptr<port::EthdevPort> port_;
     Mac mac_;  // ours on the wire

@@ -84,6 +84,7 @@ void DataPlane::describe_port(const config::Dataplane& d, const Options& options
     std::snprintf(block.name, sizeof block.name, "%s", port_ != nullptr ? port_->name().c_str() : "ring");
     std::memcpy(block.mac, mac_.bytes.data(), sizeof block.mac);
     block.mtu = d.port.mtu;
+    block.egress_mbps = d.port.egress_mbps;
     port::PortOffloads offloads;
     if (port_ != nullptr)
         offloads = port_->offloads();

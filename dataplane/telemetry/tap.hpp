@@ -66,7 +66,7 @@ public:
     [[nodiscard]] abi::CaptureRingProducer& ring() noexcept { return ring_; }
 
     // Room to put a plaintext frame together, and for the positions of the frames of a tx burst.
-    static constexpr std::size_t max_burst = 64;
+    static constexpr std::size_t max_burst = 96;
     std::array<std::uint8_t, abi::max_captured> scratch;
     std::array<abi::CaptureRingProducer::Mark, max_burst + 1> marks;
 

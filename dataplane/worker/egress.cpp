@@ -25,10 +25,10 @@ void Worker::finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint
     if (!udp_checksum_offload_) path.fill_udp_checksum(rte_pktmbuf_mtod(mbuf, std::uint8_t*), udp_payload);
 }
 
-// For all but the fan-out, which asks for room first: what the port has no room for is dropped.
+// For all but the fan-out, which asks for room first and leaves some to us: what the port has no room for is dropped.
 void Worker::queue_tx(rte_mbuf* mbuf) noexcept {
-    if (tx_count_ == tx_batch) flush_tx();
-    if (tx_count_ == tx_batch) {
+    if (tx_count_ == tx_.size()) flush_tx();
+    if (tx_count_ == tx_.size()) {
         if (trace_ != nullptr) [[unlikely]]
             trace_unsent(mbuf);
         rte_pktmbuf_free(mbuf);
@@ -38,12 +38,19 @@ void Worker::queue_tx(rte_mbuf* mbuf) noexcept {
     tx_[tx_count_++] = mbuf;
 }
 
-// Hands the port as much as it takes; the rest waits for the next time.
+// Hands the port as much as it takes and its rate allows; the rest waits for the next time.
 void Worker::flush_tx() noexcept {
     if (tx_count_ == 0) return;
     StageTimer timer(*this, Stage::tx);
     std::uint64_t bytes = 0;
     for (std::uint16_t i = 0; i < tx_count_; ++i) bytes += tx_[i]->pkt_len;
+    const auto on_the_wire = [](std::uint64_t frame_bytes, std::uint64_t frames) {
+        return frame_bytes + frames * port::EgressPacer::framing_bytes;
+    };
+    if (config_.pacer != nullptr && !config_.pacer->claim(on_the_wire(bytes, tx_count_), TscClock::ticks())) {
+        ++counters_->tx_full;
+        return;
+    }
     if (capture_ != nullptr) [[unlikely]]
         capture_sending();
     // A port that is full is not asked again before the next turn.
@@ -52,11 +59,16 @@ void Worker::flush_tx() noexcept {
         capture_sent(sent);
     timer.packets = sent;
     const auto left = static_cast<std::uint16_t>(tx_count_ - sent);
+    std::uint64_t unsent = 0;
     for (std::uint16_t i = 0; i < left; ++i) {
-        bytes -= tx_[sent + i]->pkt_len;
+        unsent += tx_[sent + i]->pkt_len;
         tx_[i] = tx_[sent + i];
     }
-    if (left != 0) ++counters_->tx_full;
+    bytes -= unsent;
+    if (left != 0) {
+        ++counters_->tx_full;
+        if (config_.pacer != nullptr) config_.pacer->give_back(on_the_wire(unsent, left));
+    }
     counters_->tx_packets += sent;
     counters_->tx_bytes += bytes;
     tx_count_ = left;

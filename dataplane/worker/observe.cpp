@@ -55,7 +55,7 @@ void Worker::capture_received(ByteView frame) noexcept {
 
 // Copies the batch that is about to go out; capture_sent() takes back what the port refused, and shows the rest.
 void Worker::capture_sending() noexcept {
-    static_assert(tx_batch <= telemetry::Tap::max_burst);
+    static_assert(tx_batch + tx_reserve <= telemetry::Tap::max_burst);
     telemetry::Tap& tap = *capture_;
     const std::int64_t now = config_.clock.to_unix_ns(config_.clock.now_ns());
     for (std::uint16_t i = 0; i < tx_count_; ++i) {

@@ -32,6 +32,7 @@ void Worker::tick() noexcept {
 // What the tick left to do, a few at a time. True if there is more.
 bool Worker::stage_timers() noexcept {
     if (viewers_left_ == 0 && !publisher_times_.in_round()) return false;
+    if (tx_count_ > tx_batch) return false;  // the port is full: what is due can wait
     StageTimer timer(*this, Stage::timers);
     const bool publishers = serve_publishers(publishers_per_turn);
     const auto count = static_cast<std::uint32_t>(transports_.size());

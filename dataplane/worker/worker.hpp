@@ -26,6 +26,7 @@
 #include "dataplane/base/spsc_ring.hpp"
 #include "dataplane/base/token_bucket.hpp"
 #include "dataplane/base/tsc_clock.hpp"
+#include "dataplane/port/egress_pacer.hpp"
 #include "dataplane/port/host_port.hpp"
 #include "dataplane/port/port_io.hpp"
 #include "dataplane/table/flow_table.hpp"
@@ -105,7 +106,8 @@ struct WorkerConfig {
     srtp::Backend sealer = srtp::Backend::ipsec_mb;
     TscClock clock;
     port::PortIo* port = nullptr;
-    rte_mempool* tx_pool = nullptr;  // this worker's own, so that fast free is legal
+    port::EgressPacer* pacer = nullptr;  // of the port, shared with the other workers; null: as fast as it takes
+    rte_mempool* tx_pool = nullptr;      // this worker's own, so that fast free is legal
     abi::WorkerBlock* counters = nullptr;
     void* stun_ring = nullptr;  // PacketRing memory, abi::RingLayout::slots each
     void* dtls_ring = nullptr;
@@ -142,6 +144,7 @@ public:
 private:
     static constexpr std::uint16_t burst = 32;
     static constexpr std::uint16_t tx_batch = EgressBatch::size;
+    static constexpr std::uint16_t tx_reserve = 32;
 
     // A received datagram on its way through the stages.
     struct Datagram {
@@ -374,7 +377,8 @@ private:
     std::array<LegHeader, table::FormatTable::size + 1> headers_;  // of the packet at hand, by format; the last: of one leg
     table::NextHopTable next_hops_{};
     std::size_t restamp_left_ = 0;  // transports_[0, this) may still have headers from before an entry changed
-    std::array<rte_mbuf*, tx_batch> tx_{};
+    // The fan-out uses the first tx_batch of them: when the port is full, reports and answers still find room.
+    std::array<rte_mbuf*, tx_batch + tx_reserve> tx_{};
     std::uint16_t tx_count_ = 0;
     std::array<std::uint8_t, 2048> rtcp_plain_{};   // the compound that stage_rtcp reads
     std::array<std::uint8_t, 2048> rtx_payload_{};  // original sequence number and payload

@@ -28,6 +28,7 @@ Harness::Harness(const HarnessOptions& o)
     c.dataplane.poll = config::Poll::busy;
     c.dataplane.port.type = config::PortType::ring;
     c.dataplane.port.vlan = o.vlan;
+    c.dataplane.port.egress_mbps = o.egress_mbps;
     c.dataplane.port.address = "10.77.0.1/24";
     c.dataplane.port.address6 = "fd77:7777::1/64";
     c.dataplane.control_socket = directory_ + "/control.sock";

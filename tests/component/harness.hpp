@@ -53,6 +53,7 @@ struct HarnessOptions {
     std::uint16_t vlan = 0;
     bool host_port = false;
     unsigned tx_slots = 4096;  // of a ring port
+    std::uint32_t egress_mbps = 0;
 };
 
 class Harness {

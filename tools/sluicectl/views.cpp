@@ -239,6 +239,7 @@ View ports_view(const Snapshot& now, const Rates& rates, const ViewOptions& opti
                  {"NAME"},
                  {"MAC"},
                  {"LINK", right},
+                 {"PACED TO", right},
                  {"MTU", right},
                  {"RX/s", right},
                  {"RX", right},
@@ -253,6 +254,7 @@ View ports_view(const Snapshot& now, const Rates& rates, const ViewOptions& opti
         const abi::PortBlock& p = now.ports[i];
         const PortRates& r = rates.ports[i];
         table.add({std::to_string(i), name_of(p), mac(p.mac), p.link_mbps == 0 ? "-" : bits_per_second(1e6 * p.link_mbps),
+                   p.egress_mbps == 0 ? "-" : bits_per_second(1e6 * static_cast<double>(p.egress_mbps)),
                    std::to_string(p.mtu), si(r.rx_packets), bits_per_second(r.rx_bits), si(r.tx_packets),
                    bits_per_second(r.tx_bits), si(r.lost), grouped(p.rx_missed), grouped(p.rx_errors + p.tx_errors),
                    grouped(p.rx_nombuf), offloads_text(p.offloads)});
@@ -261,6 +263,7 @@ View ports_view(const Snapshot& now, const Rates& rates, const ViewOptions& opti
                                      {"mac", mac(p.mac)},
                                      {"mtu", p.mtu},
                                      {"link_mbps", p.link_mbps},
+                                     {"egress_mbps", p.egress_mbps},
                                      {"offloads", offloads_json(p.offloads)},
                                      {"rates", json::object{{"rx_packets_per_s", whole(r.rx_packets)},
                                                             {"rx_bits_per_s", whole(r.rx_bits)},
