@@ -82,6 +82,9 @@ void engine_metrics(Writer& out, const Engine& engine) {
     out.value(c.source_switches);
     out.family("sluice_offers_refused", "counter", "Offers that could not be used");
     out.value(c.offers_refused);
+    out.family("sluice_overload", "gauge", "1 while this rung of the overload ladder is reached");
+    out.value(engine.overload().full.on() ? 1 : 0, "rung=\"full\"");
+    out.value(engine.overload().strained.on() ? 1 : 0, "rung=\"strained\"");
     out.family("sluice_admission_refused", "counter", "Sessions refused for want of capacity, by reason");
     for (std::size_t i = 0; i < c.refused.size(); ++i)
         out.value(c.refused[i], fmt::format("reason=\"{}\"", room::to_string(static_cast<room::AdmissionReason>(i))));

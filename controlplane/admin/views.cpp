@@ -207,6 +207,8 @@ std::string status_json(const Engine& engine) {
                                         {"ready", not_ready.empty()},
                                         {"reason", not_ready},
                                         {"draining", engine.draining()},
+                                        {"full", engine.overload().full.on()},
+                                        {"strained", engine.overload().strained.on()},
                                         {"rooms", engine.rooms().size()},
                                         {"sessions", engine.sessions().size()},
                                         {"publishers", publishers},

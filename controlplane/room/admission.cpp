@@ -59,8 +59,9 @@ std::optional<AdmissionRefusal> admit(session::Role role, const Budget& budget, 
     if (viewer && budget.packets_per_s > 0 && load.packets_per_s + load.room_packets_per_s > budget.packets_per_s)
         return AdmissionRefusal{
             packets, fmt::format("{:.0f} of {:.0f} packets/s are in use", load.packets_per_s, budget.packets_per_s)};
-    if (budget.busy > 0 && load.least_busy > budget.busy)
-        return AdmissionRefusal{busy, fmt::format("every worker is over {:.0f} % busy", budget.busy * 100)};
+    if (load.full)
+        return AdmissionRefusal{busy,
+                                fmt::format("every worker is busy, the least of them {:.0f} %", load.least_busy * 100)};
     if (full(load.sessions, limits.transports) || (!viewer && full(load.sources + objects_per_session, limits.sources)) ||
         (viewer && full(load.legs + objects_per_session, limits.legs)))
         return AdmissionRefusal{data_plane, "the data plane's tables are full"};

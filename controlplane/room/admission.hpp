@@ -19,8 +19,8 @@ struct Budget {
     std::uint32_t viewers_per_room = 0;
     std::uint32_t publishers_per_room = 0;
     std::uint32_t joins = 0;                         // under way: answered, not connected yet; 0 = no limit
+    double busy = 0.8;                               // of a worker: above, newcomers are placed on others
     std::int64_t handshake_wait_ns = 1'000'000'000;  // what waits longer for a handshake thread is a join that fails
-    double busy = 0.8;                               // of a worker: above, no new placements
 };
 
 // What the data plane said of itself.
@@ -46,6 +46,7 @@ struct Load {
     double room_packets_per_s = 0;
     std::uint32_t joins = 0;
     std::int64_t handshake_wait_ns = 0;
+    bool full = false;      // every worker is too busy: see overload.hpp
     double least_busy = 0;  // busy ratio of the least busy worker
 };
 

@@ -270,7 +270,7 @@ void Engine::tick_slow() {
                     samples.push_back(segment->read(layer.source, slot) ? LayerSample{slot.bytes, slot.width, slot.height}
                                                                         : LayerSample{});
                 }
-                changed |= room.layers[line.layers.front().source].update(samples, now);
+                changed |= room.layers[line.layers.front().source].update(samples, now, overload_.strained.on() ? 1 : 0);
             }
         }
         if (changed) bind(room);
@@ -297,6 +297,7 @@ void Engine::tick_meters() {
         expected_.add(room.sends, static_cast<double>(room.viewers.size()));
     }
     note_lost_events();
+    note_overload();
 }
 
 }  // namespace sluice::room

@@ -31,6 +31,7 @@
 #include "controlplane/room/admission.hpp"
 #include "controlplane/room/event_log.hpp"
 #include "controlplane/room/meters.hpp"
+#include "controlplane/room/overload.hpp"
 #include "controlplane/room/room.hpp"
 #include "controlplane/session/handshake_pool.hpp"
 #include "controlplane/session/ids.hpp"
@@ -122,6 +123,7 @@ public:
     [[nodiscard]] const Rooms& rooms() const noexcept { return rooms_; }
     [[nodiscard]] const session::Session* find(abi::TransportId id) const;
     [[nodiscard]] const Meters& meters() const noexcept { return meters_; }
+    [[nodiscard]] const Overload& overload() const noexcept { return overload_; }
     [[nodiscard]] EventLog& events() noexcept { return events_; }
     [[nodiscard]] const EngineCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
@@ -182,6 +184,7 @@ private:
     void note_refusal(Room& room, session::Role role, const std::string& detail);
     void note_silence(const abi::EventTransportSilent& event);
     void note_lost_events();
+    void note_overload();
     void keep_events();
     void adopt_events(const dpclient::Dump& dump);
 
@@ -204,6 +207,7 @@ private:
     std::map<std::string, abi::TransportId, std::less<>> by_resource_;
     Rooms rooms_;
     Meters meters_;
+    Overload overload_;
     EngineCounters counters_;
     std::vector<std::uint32_t> worker_sessions_;  // by worker
     Egress expected_;                     // what all rooms together send, as measured last: joins and leaves since are in it

@@ -1,6 +1,7 @@
 // What is told to operators: events of rooms and of the node, those of the data plane among them, and the tails of both that
 // outlive this process in the data plane's blobs.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "controlplane/core/log.hpp"
@@ -136,6 +137,19 @@ void Engine::note_lost_events() {
             note_node("worker " + std::to_string(w) + " lost " + std::to_string(lost - lost_events_[w]) + " events");
         lost_events_[w] = lost;  // also down: a new data plane counts anew
     }
+}
+
+void Engine::note_overload() {
+    const auto percent = [](double ratio) { return std::to_string(static_cast<int>(std::lround(ratio * 100))) + " %"; };
+    const double least = meters_.least_busy(), most = meters_.most_busy();
+    if (overload_.full.update(least))
+        note_node(overload_.full.on() ? "full: every worker is busy, the least of them " + percent(least) +
+                                            "; newcomers are refused until one is under " + percent(overload_.full.leave())
+                                      : "no longer full: a worker is " + percent(least) + " busy; newcomers are let in");
+    if (overload_.strained.update(most))
+        note_node(overload_.strained.on()
+                      ? "strained: a worker is " + percent(most) + " busy; simulcast rooms are sent one layer lower"
+                      : "no longer strained: the busiest worker is at " + percent(most) + "; layers are as before");
 }
 
 void Engine::on_bye(const abi::EventBye& event) {

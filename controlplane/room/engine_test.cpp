@@ -149,6 +149,61 @@ TEST_F(EngineTest, OfASimulcastPublisherTheHighestLiveLayerUpTo720pIsSent) {
     EXPECT_EQ(leg_of(viewer, MediaKind::video)->source, layers[2]);
 }
 
+TEST_F(EngineTest, ABusyNodeLetsNobodyInAndSendsLowerLayersUntilItIsNoLonger) {
+    boot();
+    Peer camera(test::golden(test::simulcast_send), 5000), viewer(test::golden(test::receive), 5001);
+    enter(camera, Role::publish);
+    enter(viewer, Role::watch);
+    const auto layers = sources_of(camera, MediaKind::video);
+    ASSERT_EQ(layers.size(), 3u);
+    const auto second = [&](std::uint64_t percent) {
+        for (int half = 0; half < 2; ++half) {
+            constexpr std::uint16_t heights[] = {180, 360, 720};
+            for (std::size_t i = 0; i < layers.size(); ++i) {
+                abi::SourceSlot* slot = plane->slot(layers[i]);
+                slot->width = static_cast<std::uint16_t>(heights[i] * 16 / 9);
+                slot->height = heights[i];
+                slot->bytes += 1000 * (i + 1);
+            }
+            skew_ns += 500'000'000;
+            plane->segment().heartbeat += 50;
+            engine().tick_slow();
+            settle();
+        }
+        for (std::uint32_t w = 0; w < plane->segment().workers; ++w) {
+            plane->worker(w).total_cycles += 1'000'000;
+            plane->worker(w).busy_cycles += 10'000 * percent;
+        }
+        engine().tick_meters();
+    };
+    const auto told = [&](std::string_view text) {
+        return std::ranges::any_of(engine().events().after(0, ""),
+                                   [&](const Event& e) { return e.text.find(text) != std::string::npos; });
+    };
+    const auto refused = [&] { return engine().counters().refused[static_cast<std::size_t>(AdmissionReason::busy)]; };
+    const auto knocks = [&](std::uint16_t port) {
+        Peer newcomer(test::golden(test::receive), port);
+        const std::uint64_t before = refused();
+        const bool answer = join(newcomer, Role::watch);
+        EXPECT_EQ(answer, refused() == before);
+        return answer;
+    };
+    for (int i = 0; i < 3; ++i) second(50);
+    EXPECT_EQ(leg_of(viewer, MediaKind::video)->source, layers[2]);
+    second(85);
+    EXPECT_FALSE(knocks(5100));
+    EXPECT_TRUE(told("newcomers are refused"));
+    second(75);
+    EXPECT_FALSE(knocks(5101)) << "it flutters";
+    for (int i = 0; i < 5; ++i) second(95);
+    EXPECT_EQ(leg_of(viewer, MediaKind::video)->source, layers[1]);
+    EXPECT_TRUE(told("one layer lower"));
+    for (int i = 0; i < 8; ++i) second(40);
+    EXPECT_TRUE(knocks(5102));
+    EXPECT_EQ(leg_of(viewer, MediaKind::video)->source, layers[2]);
+    EXPECT_TRUE(told("layers are as before"));
+}
+
 TEST_F(EngineTest, AFullNodeRefusesWithAReasonAndATimeToComeBack) {
     options.budget.sessions = 1;
     boot();

@@ -44,6 +44,7 @@ Load Engine::load(const std::string& name) const {
     load.joins = static_cast<std::uint32_t>(pending_.size());
     load.handshake_wait_ns = environment_.handshakes.waited().count();
     load.least_busy = meters_.least_busy();
+    load.full = overload_.full.on();
     // What is measured lags behind a rush of joins, so each viewer counts for what its room sends, connected or not.
     if (const auto room = rooms_.find(name); room != rooms_.end()) {
         load.room_bps = room->second.sends.bps;

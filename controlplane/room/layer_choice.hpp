@@ -24,8 +24,8 @@ struct LayerSample {
 
 class LayerChoice {
 public:
-    // True when the choice changed.
-    bool update(std::span<const LayerSample> samples, std::int64_t now_ns);
+    // True when the choice changed. `lower`: so many ranks below the highest are wanted, as far as there are live layers.
+    bool update(std::span<const LayerSample> samples, std::int64_t now_ns, std::size_t lower = 0);
     [[nodiscard]] std::size_t chosen() const noexcept { return chosen_; }
     // A choice made before this process started.
     void restore(std::size_t chosen) noexcept { chosen_ = chosen; }

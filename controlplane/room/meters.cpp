@@ -73,6 +73,12 @@ double Meters::egress_packets_per_s() const noexcept {
     return sum;
 }
 
+double Meters::most_busy() const noexcept {
+    double most = 0;
+    for (const WorkerRate& w : workers_) most = std::max(most, w.busy);
+    return most;
+}
+
 double Meters::least_busy() const noexcept {
     double least = workers_.empty() ? 0 : 1;
     for (const WorkerRate& w : workers_) least = std::min(least, w.busy);

@@ -45,6 +45,7 @@ public:
     [[nodiscard]] double egress_bps() const noexcept;
     [[nodiscard]] double egress_packets_per_s() const noexcept;
     [[nodiscard]] double least_busy() const noexcept;
+    [[nodiscard]] double most_busy() const noexcept;
 
 private:
     struct WorkerCounters {

@@ -3,6 +3,7 @@
 
 #include "controlplane/room/admission.hpp"
 #include "controlplane/room/layer_choice.hpp"
+#include "controlplane/room/overload.hpp"
 
 namespace sluice::room {
 namespace {
@@ -14,6 +15,41 @@ TEST(LayerChoice, TakesTheHighestLiveLayerUpTo720pInAnyOrder) {
     std::vector<LayerSample> layers{{1000, 1920, 1080}, {900, 1280, 720}, {300, 640, 360}};
     EXPECT_TRUE(choice.update(layers, half));
     EXPECT_EQ(choice.chosen(), 1u);
+}
+
+TEST(LayerChoice, GoesDownARankWhenLessIsWantedAndUpAgain) {
+    LayerChoice choice;
+    const auto at = [](std::uint64_t bytes) {
+        return std::vector<LayerSample>{{bytes, 320, 180}, {4 * bytes, 640, 360}, {16 * bytes, 1280, 720}};
+    };
+    constexpr std::int64_t s = 1'000'000'000;
+    EXPECT_TRUE(choice.update(at(100), 1 * s));
+    EXPECT_EQ(choice.chosen(), 2u);
+    EXPECT_TRUE(choice.update(at(200), 4 * s, 1));
+    EXPECT_EQ(choice.chosen(), 1u);
+    EXPECT_TRUE(choice.update(at(300), 7 * s, 9)) << "no lower than there is";
+    EXPECT_EQ(choice.chosen(), 0u);
+    EXPECT_TRUE(choice.update(at(400), 10 * s));
+    EXPECT_EQ(choice.chosen(), 2u);
+}
+
+TEST(Overload, EachRungIsReachedAtOneLineAndLeftAtALowerOne) {
+    Overload o;
+    EXPECT_FALSE(o.full.update(0.79));
+    EXPECT_TRUE(o.full.update(0.81));
+    EXPECT_TRUE(o.full.on());
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(o.full.update(i % 2 == 0 ? 0.65 : 0.75)) << "it flutters";
+    EXPECT_FALSE(o.full.update(0.65));
+    EXPECT_TRUE(o.full.update(0.65));
+    EXPECT_FALSE(o.full.on());
+
+    EXPECT_FALSE(o.strained.update(0.95));
+    EXPECT_FALSE(o.strained.update(0.85)) << "one second is a peak";
+    EXPECT_FALSE(o.strained.update(0.95));
+    EXPECT_TRUE(o.strained.update(0.95));
+    for (int i = 0; i < 4; ++i) EXPECT_FALSE(o.strained.update(0.5));
+    EXPECT_TRUE(o.strained.update(0.5));
+    EXPECT_FALSE(o.strained.on());
 }
 
 TEST(LayerChoice, OfAPortraitPictureTheWidthCounts) {
@@ -91,7 +127,8 @@ TEST(Admission, RefusesJoinsThatComeFasterThanTheyGetConnectedForAMoment) {
 }
 
 TEST(Admission, RefusesWhenEveryWorkerIsBusyOrTheRoomIsFull) {
-    EXPECT_EQ(admit(session::Role::viewer, {}, {.least_busy = 0.9}, ready())->reason, AdmissionReason::busy);
+    EXPECT_EQ(admit(session::Role::viewer, {}, {.full = true, .least_busy = 0.9}, ready())->reason, AdmissionReason::busy);
+    EXPECT_FALSE(admit(session::Role::viewer, {}, {.least_busy = 0.75}, ready()));
     EXPECT_EQ(admit(session::Role::viewer, {.viewers_per_room = 3}, {.room_viewers = 3}, ready())->reason,
               AdmissionReason::viewers_per_room);
     EXPECT_EQ(admit(session::Role::viewer, {.rooms = 1}, {.rooms = 1, .room_is_new = true}, ready())->reason,

@@ -123,11 +123,11 @@ TEST_F(CliTest, StatusShowsBothPlanesAndEndsWithTheCodeOfTheOneThatIsDown) {
     control_plane(
         {{"GET /v1/status",
           AdminThread::json(
-              R"({"version":1,"ready":true,"draining":true,"rooms":2,"sessions":5,"publishers":1,"viewers":4,"connected":5})")}});
+              R"({"version":1,"ready":true,"draining":true,"full":true,"strained":true,"rooms":2,"sessions":5,"publishers":1,"viewers":4,"connected":5})")}});
     const Ran full = ctl({"status"});
     EXPECT_EQ(full.exit, 0) << full.err;
     EXPECT_EQ(full.err, "");
-    EXPECT_THAT(full.out, HasSubstr("up, ready, draining"));
+    EXPECT_THAT(full.out, HasSubstr("up, ready, draining, full: newcomers are refused, strained: lower layers\n"));
     EXPECT_THAT(full.out, HasSubstr("5 (1 publishers, 4 viewers, 5 connected)"));
     const auto json = ctl({"status", "--json"}).json();
     EXPECT_EQ(json.at("data").at("control_plane").at("rooms").as_int64(), 2);

@@ -16,6 +16,8 @@ std::string control_plane_text(const boost::json::object& status) {
     std::string state = is_true(status, "ready") ? "up, ready" : "up, not ready";
     if (const std::string reason = text_of(status, "reason"); !reason.empty() && reason != "-") state += ": " + reason;
     if (is_true(status, "draining")) state += ", draining";
+    if (is_true(status, "full")) state += ", full: newcomers are refused";
+    if (is_true(status, "strained")) state += ", strained: lower layers";
     facts.add("control plane", state);
     facts.add("rooms", text_of(status, "rooms"));
     facts.add("sessions",
