@@ -68,7 +68,8 @@
     X(fragment_overlap,        notice, "IP fragments that overlap or contradict each other, with all of their datagram") \
     X(fragment_timeout,        normal, "IP fragments whose datagram was not whole in time") \
     X(seal_failed,             fault,  "the SRTP backend could not seal an egress packet") \
-    X(fanout_overrun,          notice, "the port is slower than the source: its oldest packet left the ring before all viewers had it")
+    X(fanout_overrun,          notice, "the port is slower than the source: its oldest packet left the ring before all viewers had it") \
+    X(move_gap,                notice, "packets that the worker which a viewer moved to no longer had, or never had")
 // clang-format on
 
 namespace sluice::abi {
@@ -90,7 +91,7 @@ struct DropReasonInfo {
 
 inline constexpr std::size_t drop_reason_count = static_cast<std::size_t>(DropReason::count);
 // Room in the state segment, so that reasons can be appended without moving anything.
-inline constexpr std::size_t drop_reason_slots = 128;
+inline constexpr std::size_t drop_reason_slots = 120;
 static_assert(drop_reason_count <= drop_reason_slots);
 
 inline constexpr std::array<DropReasonInfo, drop_reason_count> drop_reasons{{

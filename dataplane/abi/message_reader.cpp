@@ -62,6 +62,7 @@ std::string_view name(Status status) noexcept {
         case Status::no_transaction: return "no_transaction";
         case Status::not_permitted: return "not_permitted";
         case Status::busy: return "busy";
+        case Status::not_movable: return "not_movable";
     }
     return "unknown";
 }

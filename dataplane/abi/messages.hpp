@@ -110,7 +110,8 @@ enum class Status : std::uint16_t {
     abi_mismatch = 12,
     no_transaction = 13,
     not_permitted = 14,  // only root and the data plane's own user may look into packets
-    busy = 15,           // another observer captures (or traces) already
+    busy = 15,           // another observer captures (or traces) already; or a transport is on its way between two workers
+    not_movable = 16,    // a transport with sources stays with its worker
 };
 
 struct Ack {
@@ -143,13 +144,17 @@ struct TransportSpec {
     MessageHeader header{.type = MessageType::upsert_transport};
     TransportId id = TransportId::none;
     std::uint32_t generation = 0;
-    std::uint16_t worker = 0;
+    std::uint16_t worker = 0;  // whose UDP port the peer sends to; never changes
     std::uint16_t flags = 0;
     IceCredentials ice;
     IceCredentials previous_ice;  // still accepted during an ICE restart (RFC 8445 §9)
     FlowAddress path;             // where egress goes; empty until known
     CryptoSuite suite = CryptoSuite::none;
-    std::uint8_t reserved[7]{};
+    std::uint8_t reserved = 0;
+    // 1 + the worker that serves it with all its legs, which may be another than the port's; naming another moves it. The
+    // ACK does not wait for that: TransportSlot says who has it. 0: it stays where it is; a new one with the port's worker.
+    std::uint16_t owner = 0;
+    std::uint8_t reserved2[4]{};
     MasterKeyPod rx_key;
     MasterKeyPod tx_key;
     ExtensionIds rx_extensions{};   // as negotiated for what this peer sends

@@ -50,12 +50,15 @@ static_assert(is_pod_of<EventObservation, 48>);
 static_assert(is_pod_of<CaptureRecord, 40>);
 static_assert(is_pod_of<TraceRecord, 88>);
 
-static_assert(offsetof(TransportSpec, path) == 136 && offsetof(TransportSpec, rx_key) == 192);
+static_assert(offsetof(TransportSpec, path) == 136 && offsetof(TransportSpec, owner) == 186 &&
+              offsetof(TransportSpec, rx_key) == 192);
 static_assert(offsetof(SourceSpec, mid) == 64 && offsetof(SourceSpec, payloads) == 96);
 static_assert(offsetof(LegSpec, start_index) == 64 && offsetof(LegSpec, payloads) == 120);
 static_assert(offsetof(BlobSpec, length) == 48);
 static_assert(offsetof(HelloReply, port) == 56);
 
+static_assert(sizeof(WorkerBlock) == 2240 && offsetof(WorkerBlock, moved_in) == 1536 &&
+              offsetof(WorkerBlock, loop_ns) == 1600);
 static_assert(sizeof(WorkerBlock) % 64 == 0 && sizeof(PortBlock) == 192);
 static_assert(sizeof(SegmentHeader) % 64 == 0);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

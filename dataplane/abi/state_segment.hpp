@@ -71,6 +71,10 @@ struct alignas(64) WorkerBlock {
     std::uint64_t tx_full;      // bursts that the port or its rate did not take whole: what is left waits
     StageCounters stages[stage_slots];
     std::uint64_t drops[drop_reason_slots];
+    std::uint64_t moved_in;   // transports that came from another worker
+    std::uint64_t moved_out;  // that went to another one
+    std::uint64_t handed_on;  // datagrams for this worker's port that another worker's transport was sent
+    std::uint64_t reserved[5];
     std::uint64_t loop_ns[histogram_slots];     // log2 of ns per busy iteration
     std::uint64_t latency_ns[histogram_slots];  // log2 of ns from rx burst to tx burst, per egress RTP packet
 };
@@ -118,9 +122,10 @@ struct alignas(64) TransportSlot {
     std::int64_t last_rx_unix_ns;
     std::uint64_t path_switches;
     std::atomic<std::uint64_t> srtcp_reserved;  // no SRTCP index at or above it was used
-    std::uint32_t worker;
+    std::uint32_t worker;                       // that serves it
     std::uint32_t rtt_us;
-    std::uint64_t reserved[4];
+    std::uint64_t port_worker;  // whose UDP port the peer sends to
+    std::uint64_t reserved[3];
 };
 
 struct alignas(64) SourceSlot {

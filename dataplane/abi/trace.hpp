@@ -37,7 +37,8 @@
     X(rr_received,      "receiver report of the viewer", "leg", "ssrc", "fraction_lost", "lost", "jitter", "rtt_us") \
     X(remb,             "the viewer's bandwidth estimate", "leg", "ssrc", "kbps") \
     X(sr_sent,          "sender report to the viewer", "leg", "ssrc", "rtp_timestamp", "packets", "octets") \
-    X(dropped,          "packets of the transport were dropped", "", "reason", "count")
+    X(dropped,          "packets of the transport were dropped", "", "reason", "count") \
+    X(moved,            "another worker serves the transport from now on", "", "from", "to")
 // clang-format on
 
 namespace sluice::abi {

@@ -89,13 +89,15 @@ std::size_t Registry::commands(std::uint64_t token) const {
 bool Registry::poll(const std::function<void(std::uint64_t)>& done) {
     bool any = false;
     for (WorkerLink* link : workers_) {
-        any |= link->poll([&](std::uint64_t token) {
-            const auto at = under_way_.find(token);
+        any |= link->poll([&](Command& c) {
+            came_home(c);
+            const auto at = under_way_.find(c.token);
             if (at == under_way_.end() || --at->second != 0) return;
             under_way_.erase(at);
-            done(token);
+            done(c.token);
         });
     }
+    advance_moves();
     return any;
 }
 
@@ -109,6 +111,7 @@ void Registry::observe(std::uint16_t worker, abi::ObserveKind kind, std::unique_
 Registry::Result Registry::apply(ByteView record, std::uint64_t token) {
     const auto header = abi::read_header(record);
     if (!header) return {Status::malformed, 0};
+    if (handing_over()) return {Status::busy, 0};  // the server holds records back until then
     const auto run = [&]<typename T>(std::expected<T, abi::AbiError> message, auto&& action) -> Result {
         return message ? action(*message) : Result{Status::malformed, 0};
     };
@@ -157,7 +160,7 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
     if (id == 0 || spec.ice.password_length > abi::max_password || spec.previous_ice.password_length > abi::max_password) {
         return {Status::bad_value, id};
     }
-    if (spec.worker >= workers_.size()) return {Status::bad_worker, id};
+    if (spec.worker >= workers_.size() || spec.owner > workers_.size()) return {Status::bad_worker, id};
     switch (spec.suite) {
         case abi::CryptoSuite::none:
         case abi::CryptoSuite::aead_aes_128_gcm:
@@ -171,16 +174,21 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
         TransportRecord& record = at->second;
         if (spec.generation < record.spec.generation) return {Status::stale_generation, id};
         if (spec.worker != record.spec.worker) return {Status::bad_worker, id};
+        const std::uint16_t owner = spec.owner == 0 ? record.spec.owner : spec.owner;
+        if (!record.sources.empty() && owner != record.owner + 1) return {Status::not_movable, id};
+        lead_fragments(record, spec, token);
         auto c = command(Op::update_transport, token);
         fill_transport(*c, record, spec, !same_keys(spec, record.spec));
         const abi::FlowAddress in_use = record.spec.path;
         record.spec = spec;
+        record.spec.owner = owner;
         // The same rule as the worker's: what it learned is younger than a repetition.
         if (spec.path.empty() || spec.path == record.programmed)
             record.spec.path = in_use;
         else
             record.programmed = spec.path;
-        send(spec.worker, std::move(c));
+        send(record.owner, std::move(c));
+        want_owner(id, record);
         path_changed(id, record.spec.path);
         return {};
     }
@@ -188,18 +196,22 @@ Registry::Result Registry::upsert_transport(const abi::TransportSpec& spec, std:
     if (!slot) return {Status::capacity, id};
     TransportRecord& record = transports_[id];
     record.spec = spec;
+    record.owner = spec.owner == 0 ? spec.worker : static_cast<std::uint16_t>(spec.owner - 1);
+    record.spec.owner = static_cast<std::uint16_t>(record.owner + 1);
     record.programmed = spec.path;
     record.object = with_slot(table::make_in<table::Transport>(slabs_->transports), transport_slots_, *slot, slabs_);
     record.object->id = spec.id;
     record.object->slot = *slot;
     abi::TransportSlot& counters = segment_.transport(*slot);
     std::memset(static_cast<void*>(&counters), 0, sizeof counters);
-    counters.worker = spec.worker;
+    counters.worker = record.owner;
+    counters.port_worker = spec.worker;
     counters.srtcp_reserved.store(spec.srtcp_start, std::memory_order_relaxed);
     record.object->hot.counters = &counters;
     auto c = command(Op::install_transport, token);
     fill_transport(*c, record, spec, true);
-    send(spec.worker, std::move(c));
+    send(record.owner, std::move(c));
+    lead_fragments(record, spec, token);
     path_changed(id, record.spec.path);
     return {};
 }
@@ -213,6 +225,7 @@ Registry::Result Registry::upsert_source(const abi::SourceSpec& spec, std::uint6
         return {Status::bad_value, id};
     }
     TransportRecord& transport = owner->second;
+    stay(raw(spec.transport), transport);
     const auto twcc = [&](Command& c) {
         if ((spec.flags & abi::source_transport_cc) == 0 || transport.wants_twcc) return;
         transport.wants_twcc = true;
@@ -240,7 +253,7 @@ Registry::Result Registry::upsert_source(const abi::SourceSpec& spec, std::uint6
     if (!slot) return {Status::capacity, id};
     SourceRecord& record = sources_[id];
     record.spec = spec;
-    record.worker = transport.spec.worker;
+    record.worker = transport.owner;
     record.object = with_slot(std::make_unique<table::Source>(), source_slots_, *slot);
     table::Source* source = record.object.get();
     source->id = spec.id;
@@ -269,20 +282,24 @@ Registry::ViewRecord& Registry::view_on(SourceRecord& source, std::uint16_t work
     const auto at = source.views.find(worker);
     if (at != source.views.end()) return at->second;
     ViewRecord& view = source.views[worker];
-    view.object = std::make_shared<table::SourceView>(source.spec.id, source.object->slot, source.worker, source.spec.kind,
-                                                      clock_rate_of(source.spec));
+    view.object = std::make_shared<table::SourceView>(source.spec.id, source.object->slot, source.worker,
+                                                      worker == source.worker, source.spec.kind, clock_rate_of(source.spec));
     auto c = command(Op::install_view, token);
     c->view = view.object.get();
     c->garbage = view.object;
     send(worker, std::move(c));
-    if (worker != source.worker) send_interest(source, token);
+    if (worker != source.worker) send_interest(source, token, &view);
     return view;
 }
 
-void Registry::send_interest(SourceRecord& source, std::uint64_t token) {
+void Registry::send_interest(SourceRecord& source, std::uint64_t token, const ViewRecord* fresh) {
     auto c = command(Op::set_interest, token);
     c->source = source.object.get();
     c->garbage = source.object;
+    if (fresh != nullptr) {
+        c->view = fresh->object.get();
+        c->garbage = std::make_shared<std::pair<std::shared_ptr<void>, std::shared_ptr<void>>>(fresh->object, source.object);
+    }
     for (const auto& [worker, view] : source.views) {
         if (worker != source.worker) c->interest |= std::uint64_t{1} << worker;
     }
@@ -304,12 +321,16 @@ void Registry::leave_view(SourceRecord& source, std::uint16_t worker, std::uint6
 void Registry::join_view(SourceRecord& source, LegRecord& leg, Command& c, std::uint64_t token) {
     ViewRecord& view = view_on(source, leg.worker, token);
     c.view = view.object.get();
-    if (++view.legs > view.capacity) {
-        view.capacity = std::max<std::uint32_t>(16, view.capacity * 2);
-        c.legs = std::make_unique<table::LegRef[]>(view.capacity);
-        c.leg_capacity = view.capacity;
-    }
+    make_room(view, c);
     source.legs.insert(raw(leg.spec.id));
+}
+
+// For one more leg.
+void Registry::make_room(ViewRecord& view, Command& c) {
+    if (++view.legs <= view.capacity) return;
+    view.capacity = std::max<std::uint32_t>(16, view.capacity * 2);
+    c.legs = std::make_unique<table::LegRef[]>(view.capacity);
+    c.leg_capacity = view.capacity;
 }
 
 Registry::Result Registry::upsert_leg(const abi::LegSpec& spec, std::uint64_t token) {
@@ -347,7 +368,7 @@ Registry::Result Registry::upsert_leg(const abi::LegSpec& spec, std::uint64_t to
     if (!slot) return {Status::capacity, id};
     LegRecord& record = legs_[id];
     record.spec = spec;
-    record.worker = transport->second.spec.worker;
+    record.worker = transport->second.owner;
     record.object = with_slot(table::make_in<table::Leg>(slabs_->legs), leg_slots_, *slot, slabs_);
     table::Leg* leg = record.object.get();
     leg->id = spec.id;
@@ -465,6 +486,7 @@ void Registry::remove_transport(Id id, std::uint64_t token) {
     const auto at = transports_.find(id);
     for (const Id leg : std::unordered_set<Id>(at->second.legs)) remove_leg(leg, token);
     for (const Id source : std::unordered_set<Id>(at->second.sources)) remove_source(source, token);
+    stay(id, at->second);
     TransportRecord record = std::move(at->second);
     transports_.erase(at);
     srtp::secure_zero(&record.spec.rx_key, sizeof record.spec.rx_key);
@@ -472,7 +494,12 @@ void Registry::remove_transport(Id id, std::uint64_t token) {
     auto c = command(Op::remove_transport, token);
     c->transport = record.object.get();
     c->garbage = std::move(record.object);
-    send(record.spec.worker, std::move(c));
+    if (record.owner != record.spec.worker) {
+        c->reach = std::make_unique<worker::Reach>();
+        c->owner = record.owner;
+        c->port_worker = record.spec.worker;
+    }
+    send(record.owner, std::move(c));
     if (path_observer_) path_observer_(id, nullptr);
 }
 

@@ -57,6 +57,9 @@ public:
     // Calls out(record) for every object, transports first, blobs last. Returns how many.
     std::uint64_t dump(const std::function<void(ByteView)>& out) const;
 
+    // Transports are between two workers, for some turns of theirs: nothing is applied meanwhile (Status::busy).
+    [[nodiscard]] bool handing_over() const noexcept { return handing_over_ != 0; }
+
     // Gives a worker the tap of a capture or trace, or takes it away (null).
     void observe(std::uint16_t worker, abi::ObserveKind kind, std::unique_ptr<telemetry::Tap> tap, std::uint64_t token);
     [[nodiscard]] std::uint16_t workers() const noexcept { return static_cast<std::uint16_t>(workers_.size()); }
@@ -82,6 +85,7 @@ private:
     struct TransportRecord {
         abi::TransportSpec spec;      // `path` is the one in use, learned or programmed
         abi::FlowAddress programmed;  // the path that the control plane asked for last
+        std::uint16_t owner = 0;      // the worker that has it; spec.owner is where it shall be, 1 + that
         std::shared_ptr<table::Transport> object;
         std::unordered_set<Id> sources;
         std::unordered_set<Id> legs;
@@ -123,10 +127,39 @@ private:
     // The view of `source` on `worker`, made if need be.
     ViewRecord& view_on(SourceRecord& source, std::uint16_t worker, std::uint64_t token);
     void leave_view(SourceRecord& source, std::uint16_t worker, std::uint64_t token);
-    void send_interest(SourceRecord& source, std::uint64_t token);
+    // `fresh`: a view that has been made just now.
+    void send_interest(SourceRecord& source, std::uint64_t token, const ViewRecord* fresh = nullptr);
+    static void make_room(ViewRecord& view, worker::Command& c);
     void join_view(SourceRecord& source, LegRecord& leg, worker::Command& c, std::uint64_t token);
     void path_changed(Id transport, const abi::FlowAddress& path) const;
     void fill_transport(worker::Command& c, TransportRecord& record, const abi::TransportSpec& spec, bool new_keys);
+
+    // registry_move.cpp
+    // A transport that shall have another owner. Each entry of `holds` counts as a leg of the source's view on `to`.
+    struct Hold {
+        Id leg = 0;
+        Id source = 0;
+        friend bool operator==(const Hold&, const Hold&) = default;
+    };
+    enum class Phase : std::uint8_t { views, leaving, arriving };
+    struct Moving {
+        std::uint16_t to = 0;
+        Phase phase = Phase::views;
+        std::uint64_t token = 0;  // of what the views need
+        std::uint32_t tries = 0;
+        std::uint32_t pause = 0;  // polls until the next one
+        std::vector<Hold> holds;
+    };
+    void want_owner(Id id, TransportRecord& record);
+    void stay(Id id, TransportRecord& record);
+    [[nodiscard]] std::vector<Hold> followed_by(const TransportRecord& record) const;
+    void make_views(const TransportRecord& record, Moving& moving);
+    void release(const std::vector<Hold>& holds, std::uint16_t worker);
+    void advance_moves();
+    void ask_to_leave(Id id, const TransportRecord& record, Moving& moving);
+    void came_home(worker::Command& c);
+    void has_moved(Id id, worker::Command& c);
+    void lead_fragments(const TransportRecord& record, const abi::TransportSpec& next, std::uint64_t token);
 
     // Kept alive by what lies in them.
     struct Slabs {
@@ -151,6 +184,15 @@ private:
     std::uint64_t blob_bytes_ = 0;
     std::unordered_map<std::uint64_t, std::size_t> under_way_;  // by token
     PathObserver path_observer_;
+    std::map<Id, Moving> moving_;
+    std::uint32_t handing_over_ = 0;                          // of moving_, in the phases leaving and arriving
+    std::uint64_t next_move_token_ = std::uint64_t{1} << 63;  // nobody else's
+    struct HeldNextHop {
+        Id transport;
+        IpAddress destination;
+        table::NextHopIndex next_hop;
+    };
+    std::vector<HeldNextHop> next_hops_held_;  // until nothing is handed over
 };
 
 }  // namespace sluice::control

@@ -24,12 +24,13 @@ void Registry::path_learned(std::uint64_t transport, const abi::FlowAddress& pat
 void Registry::set_next_hop(std::uint64_t transport, const IpAddress& destination, table::NextHopIndex next_hop) {
     const auto at = transports_.find(transport);
     if (at == transports_.end()) return;
+    if (handing_over()) return next_hops_held_.push_back({transport, destination, next_hop});
     auto c = command(worker::Op::set_next_hop, no_token);
     c->transport = at->second.object.get();
     c->destination = destination;
     c->next_hop = next_hop;
     c->garbage = at->second.object;
-    send(at->second.spec.worker, std::move(c));
+    send(at->second.owner, std::move(c));
 }
 
 void Registry::update_next_hop(table::NextHopIndex next_hop, const table::NextHop& entry) {

@@ -116,6 +116,8 @@ void Server::poll(int timeout_ms) {
             continue;
         }
         const auto at = connections_.find(events[i].data.fd);
+        // For a moment nothing can be applied: what the programmer sends waits in its socket.
+        if (at != connections_.end() && at->second.get() == programmer_ && registry_.handing_over()) continue;
         if (at != connections_.end() && !serve(*at->second)) drop_connection(events[i].data.fd);
     }
     std::vector<int> dead;

@@ -25,7 +25,7 @@ public:
 
     // Never refuses: what does not fit the ring waits here.
     void send(std::unique_ptr<worker::Command> command);
-    // Moves waiting commands on and frees the finished ones; calls finished(token) for each.
+    // Moves waiting commands on and frees the finished ones; calls finished(command) for each.
     template <typename F>
     bool poll(F&& finished) {
         flush();
@@ -35,7 +35,7 @@ public:
             const std::unique_ptr<worker::Command> owned(command);
             --under_way_;
             any = true;
-            finished(owned->token);
+            finished(*owned);
         }
         return any;
     }

@@ -4,6 +4,7 @@
 #include <rte_hash_crc.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
 #include <string>
 
@@ -24,9 +25,23 @@ rte_hash* make_hash(const std::string& name, std::uint32_t entries, std::uint32_
     return rte_hash_create(&p);
 }
 
-Transport* find(const rte_hash* hash, const void* key) noexcept {
+// A key leads to a transport, or to one of these places: each stands for a worker.
+std::array<char, abi::max_workers> elsewhere;
+
+std::optional<std::uint16_t> worker_of(const void* data) noexcept {
+    const std::less<const void*> before;
+    if (before(data, elsewhere.data()) || !before(data, elsewhere.data() + elsewhere.size())) return std::nullopt;
+    return static_cast<std::uint16_t>(static_cast<const char*>(data) - elsewhere.data());
+}
+
+void* look_up(const rte_hash* hash, const void* key) noexcept {
     void* data = nullptr;
-    return rte_hash_lookup_data(hash, key, &data) >= 0 ? static_cast<Transport*>(data) : nullptr;
+    return rte_hash_lookup_data(hash, key, &data) >= 0 ? data : nullptr;
+}
+
+Transport* find(const rte_hash* hash, const void* key) noexcept {
+    void* data = look_up(hash, key);
+    return worker_of(data) ? nullptr : static_cast<Transport*>(data);
 }
 
 }  // namespace
@@ -53,7 +68,10 @@ void TransportTable::by_flow(std::span<const FlowKey> keys, std::span<Transport*
     for (std::size_t i = 0; i < count; ++i) pointers[i] = &keys[i];
     std::uint64_t hits = 0;
     (void)rte_hash_lookup_bulk_data(flows_, pointers.data(), static_cast<std::uint32_t>(count), &hits, found.data());
-    for (std::size_t i = 0; i < count; ++i) out[i] = (hits >> i & 1) != 0 ? static_cast<Transport*>(found[i]) : nullptr;
+    for (std::size_t i = 0; i < count; ++i) {
+        const bool ours = (hits >> i & 1) != 0 && !worker_of(found[i]);
+        out[i] = ours ? static_cast<Transport*>(found[i]) : nullptr;
+    }
 }
 
 Transport* TransportTable::by_ufrag(std::uint64_t ufrag) const noexcept {
@@ -74,6 +92,30 @@ void TransportTable::remove_flow(const FlowKey& key, const Transport* transport)
 
 void TransportTable::remove_ufrag(std::uint64_t ufrag, const Transport* transport) noexcept {
     if (by_ufrag(ufrag) == transport) rte_hash_del_key(ufrags_, &ufrag);
+}
+
+std::optional<std::uint16_t> TransportTable::owner_of_flow(const FlowKey& key) const noexcept {
+    return worker_of(look_up(flows_, &key));
+}
+
+std::optional<std::uint16_t> TransportTable::owner_of_ufrag(std::uint64_t ufrag) const noexcept {
+    return worker_of(look_up(ufrags_, &ufrag));
+}
+
+bool TransportTable::lead_flow(const FlowKey& key, std::uint16_t worker) noexcept {
+    return rte_hash_add_key_data(flows_, &key, &elsewhere[worker]) == 0;
+}
+
+bool TransportTable::lead_ufrag(std::uint64_t ufrag, std::uint16_t worker) noexcept {
+    return rte_hash_add_key_data(ufrags_, &ufrag, &elsewhere[worker]) == 0;
+}
+
+void TransportTable::forget_flow(const FlowKey& key, std::uint16_t worker) noexcept {
+    if (owner_of_flow(key) == worker) rte_hash_del_key(flows_, &key);
+}
+
+void TransportTable::forget_ufrag(std::uint64_t ufrag, std::uint16_t worker) noexcept {
+    if (owner_of_ufrag(ufrag) == worker) rte_hash_del_key(ufrags_, &ufrag);
 }
 
 }  // namespace sluice::table

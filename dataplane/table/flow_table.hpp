@@ -1,10 +1,12 @@
 // The two look-ups that turn a datagram into a transport: by 5-tuple (SRTP, SRTCP, DTLS) and by local ICE username
-// fragment (STUN). One pair per worker, written and read by that worker alone, so neither locks.
+// fragment (STUN). One pair per worker, written and read by that worker alone, so neither locks. A key may also lead to
+// another worker: peers send to this one's port, and their transport has moved there.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -58,6 +60,15 @@ public:
     // Removes the key only if it still leads to `transport`.
     void remove_flow(const FlowKey& key, const Transport* transport) noexcept;
     void remove_ufrag(std::uint64_t ufrag, const Transport* transport) noexcept;
+
+    // Whom a key leads to that leads to no transport of ours. by_flow() and by_ufrag() do not find it.
+    [[nodiscard]] std::optional<std::uint16_t> owner_of_flow(const FlowKey& key) const noexcept;
+    [[nodiscard]] std::optional<std::uint16_t> owner_of_ufrag(std::uint64_t ufrag) const noexcept;
+    bool lead_flow(const FlowKey& key, std::uint16_t worker) noexcept;
+    bool lead_ufrag(std::uint64_t ufrag, std::uint16_t worker) noexcept;
+    // Removes the key only if it still leads to that worker.
+    void forget_flow(const FlowKey& key, std::uint16_t worker) noexcept;
+    void forget_ufrag(std::uint64_t ufrag, std::uint16_t worker) noexcept;
 
 private:
     rte_hash* flows_ = nullptr;

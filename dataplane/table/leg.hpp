@@ -84,6 +84,9 @@ struct Leg {
     std::uint64_t catch_position = 0;
     std::uint64_t catch_from_tsc = 0;  // arrival of the first packet that it is sent
     std::uint64_t catch_since_tsc = 0;
+    // After a move, until the packet that it is to go on with has come to this worker: its MediaPacket::order.
+    std::uint64_t resume_order = 0;
+    bool resuming = false;
     Leg* catch_next = nullptr;
     Leg* catch_previous = nullptr;
 };

@@ -28,6 +28,7 @@ struct MediaPacket {
     std::uint64_t source;  // SourceId of the publisher's source
     std::int64_t index;    // extended sequence number: ROC << 16 | seq
     std::uint64_t rx_tsc;
+    std::uint64_t order;  // how many of its source were published before: the same on every worker
     std::uint32_t timestamp;
     std::uint8_t payload_index;  // into the source's payload table
     bool marker;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "dataplane/srtp/replay.hpp"
@@ -78,12 +79,35 @@ public:
         window.ssrc = ssrc;
         return &window.window;
     }
-    void clear(RtcpWindowPool& pool) noexcept {
-        while (more_ != nullptr) {
-            RtcpWindowBlock* next = more_->next;
-            pool.give_back(more_);
-            more_ = next;
+    // Goes on with blocks of `pool`. Returns those that it had, which are another pool's; nullptr when there is nothing to
+    // give back, also when `pool` has too few: then it keeps them, and `pool` gets them in the end.
+    [[nodiscard]] RtcpWindowBlock* rehome(RtcpWindowPool& pool) noexcept {
+        RtcpWindowBlock* mine = nullptr;
+        for (const RtcpWindowBlock* block = more_; block != nullptr; block = block->next) {
+            RtcpWindowBlock* taken = pool.take();
+            if (taken == nullptr) {
+                give_back(mine, pool);
+                return nullptr;
+            }
+            taken->next = mine;
+            mine = taken;
         }
+        RtcpWindowBlock* to = mine;
+        for (const RtcpWindowBlock* from = more_; from != nullptr; from = from->next, to = to->next) {
+            to->windows = from->windows;
+            to->used = from->used;
+        }
+        return std::exchange(more_, mine);
+    }
+    static void give_back(RtcpWindowBlock* blocks, RtcpWindowPool& pool) noexcept {
+        while (blocks != nullptr) {
+            RtcpWindowBlock* next = blocks->next;
+            pool.give_back(blocks);
+            blocks = next;
+        }
+    }
+    void clear(RtcpWindowPool& pool) noexcept {
+        give_back(std::exchange(more_, nullptr), pool);
         used_ = blocks_ = 0;
     }
 

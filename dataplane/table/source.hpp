@@ -31,6 +31,7 @@ struct alignas(64) Source {
     media::Codec codec{};           // the same
     std::uint32_t new_packets = 0;  // since publish()
     std::uint32_t new_bytes = 0;
+    std::uint64_t published = 0;  // packets
     media::ReceiveStats stats;
     srtp::ReplayWindow<1024> window;  // of received RTP indices
     // Of original packets, whichever way they came: RTX and the network may both deliver one.

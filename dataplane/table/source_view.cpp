@@ -1,10 +1,12 @@
 #include "dataplane/table/source_view.hpp"
 
+#include <algorithm>
+
 namespace sluice::table {
 
-SourceView::SourceView(abi::SourceId id, std::uint32_t slot_index, std::uint16_t owner_worker, abi::MediaKind media,
-                       std::uint32_t clock_rate)
-    : source(id), slot(slot_index), owner(owner_worker), kind(media), clock(clock_rate) {
+SourceView::SourceView(abi::SourceId id, std::uint32_t slot_index, std::uint16_t owner_worker, bool here,
+                       abi::MediaKind media, std::uint32_t clock_rate)
+    : source(id), slot(slot_index), owner(owner_worker), kind(media), since(here ? 0 : not_yet), clock(clock_rate) {
     const std::uint32_t size = media == abi::MediaKind::video ? video_ring : audio_ring;
     mask = size - 1;
     ring = std::make_unique<MediaPacket*[]>(size);
@@ -26,6 +28,7 @@ void SourceView::push(MediaPacket* packet) noexcept {
     }
     bytes += packet->payload_length;
     arrival[static_cast<std::uint64_t>(packet->index) & mask] = head;
+    next_order = packet->order + 1;
     ++head;
     if (head - tail > mask + 1) tail = head - mask - 1;
 }
@@ -59,6 +62,23 @@ void SourceView::trim(std::uint64_t count) noexcept {
         if (oldest != nullptr) release(oldest);
         oldest = nullptr;
     }
+}
+
+std::uint64_t SourceView::order_at(std::uint64_t position) const noexcept {
+    if (position < head) return at(position)->order;
+    return std::max(next_order, since.load(std::memory_order_acquire));
+}
+
+std::uint64_t SourceView::position_of(std::uint64_t order) const noexcept {
+    std::uint64_t low = tail;
+    for (std::uint64_t high = head; low < high;) {
+        const std::uint64_t middle = low + (high - low) / 2;
+        if (at(middle)->order < order)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 MediaPacket* SourceView::by_index(std::int64_t index) const noexcept {

@@ -9,6 +9,7 @@
 // several times what there is. It is also the keyframe cache: `keyframe` is where the last one begins.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -25,6 +26,7 @@ struct SourceView {
     static constexpr std::uint32_t audio_ring = 256;
     static constexpr std::uint32_t trimmed_ring = 64;  // what trim() leaves: a NACK's worth
     static constexpr std::uint64_t no_keyframe = ~std::uint64_t{0};
+    static constexpr std::uint64_t not_yet = ~std::uint64_t{0};
 
     abi::SourceId source{};
     std::uint32_t slot = 0;   // source slot, the same on every worker
@@ -40,6 +42,10 @@ struct SourceView {
     std::uint32_t leg_capacity = 0;
     LegRef* legs = nullptr;  // about in the order of joining; owned, replaced by a larger one through a command
     FormatTable formats;
+    std::uint64_t next_order = 0;  // MediaPacket::order behind that of the newest packet
+    // What this worker is sent of the source begins with this order. Written by the source's worker when it is told of the
+    // interest, read by any worker before it lets a viewer move here.
+    std::atomic<std::uint64_t> since;
     std::uint64_t keyframe = no_keyframe;  // position
     std::uint64_t bytes = 0;               // of all packets pushed so far, payload
     std::uint64_t keyframe_bytes = 0;      // the same, before the keyframe
@@ -47,7 +53,9 @@ struct SourceView {
     std::unique_ptr<MediaPacket*[]> ring;
     std::unique_ptr<std::uint64_t[]> arrival;  // by (index & mask): where in the ring that packet stands
 
-    SourceView(abi::SourceId id, std::uint32_t slot, std::uint16_t owner, abi::MediaKind kind, std::uint32_t clock_rate);
+    // `here`: on the source's own worker.
+    SourceView(abi::SourceId id, std::uint32_t slot, std::uint16_t owner, bool here, abi::MediaKind kind,
+               std::uint32_t clock_rate);
     ~SourceView();
     SourceView(const SourceView&) = delete;
     SourceView& operator=(const SourceView&) = delete;
@@ -65,6 +73,10 @@ struct SourceView {
     void add(Leg& leg, Transport& transport) noexcept;
     void remove(Leg& leg) noexcept;
     [[nodiscard]] MediaPacket* at(std::uint64_t position) const noexcept { return ring[position & mask]; }
+    // The order of the packet at `position`, which may be the one that comes next; not before the tail.
+    [[nodiscard]] std::uint64_t order_at(std::uint64_t position) const noexcept;
+    // The first position with a packet of that order or behind it; `head` when there is none.
+    [[nodiscard]] std::uint64_t position_of(std::uint64_t order) const noexcept;
     // The packet with this extended sequence number, or nullptr when the history no longer has it.
     [[nodiscard]] MediaPacket* by_index(std::int64_t index) const noexcept;
     // Gives back up to `count` of the oldest packets that have been fanned out.

@@ -11,6 +11,7 @@
 #include "dataplane/table/source.hpp"
 #include "dataplane/table/transport.hpp"
 #include "dataplane/telemetry/tap.hpp"
+#include "dataplane/worker/move.hpp"
 
 namespace sluice::worker {
 
@@ -32,6 +33,12 @@ enum class Op : std::uint8_t {
     set_trace,
     set_next_hop,     // of one transport
     update_next_hop,  // an entry of the table, on every worker
+    // stage_move.cpp
+    grow_view,  // room for more legs, in `legs`
+    move_out,   // `move`, if it may; says so in it
+    move_in,    // it has been handed over: take it before anything else is asked of it
+    lead,       // `reach` leads to `owner`, `forgotten` does no more; only where that is another worker
+    give_back_windows,
 };
 
 struct Command {
@@ -43,7 +50,7 @@ struct Command {
     table::Source* source = nullptr;
     table::SourceView* view = nullptr;
     table::Leg* leg = nullptr;
-    std::uint64_t interest = 0;
+    std::uint64_t interest = 0;  // set_interest; `view`: of a worker that had none before
 
     // update_transport: prepared by main. `keys` holds the old ones on the way back.
     abi::TransportSpec transport_spec;
@@ -65,6 +72,13 @@ struct Command {
     IpAddress destination;
     table::NextHopIndex next_hop = table::no_next_hop;
     table::NextHop next_hop_entry;
+    std::shared_ptr<Move> move;        // move_out, move_in
+    std::unique_ptr<Reach> reach;      // lead; remove_transport: filled in, for the worker whose port it had
+    std::unique_ptr<Reach> forgotten;  // lead
+    std::uint16_t owner = 0;
+    std::uint16_t port_worker = 0;              // remove_transport, for main
+    std::uint64_t transport_id = 0;             // move_out, move_in, for main
+    table::RtcpWindowBlock* windows = nullptr;  // give_back_windows
 };
 
 }  // namespace sluice::worker

@@ -22,30 +22,44 @@ ByteView bytes_in(const rte_mbuf* mbuf) noexcept {
     return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
 }
 
+// Of a STUN check.
+std::optional<std::uint64_t> ufrag_in(ByteView payload) noexcept {
+    if (payload.empty() || wire::first_byte_class(payload[0]) != wire::PacketClass::stun) return std::nullopt;
+    const auto check = wire::StunView::parse(payload);
+    const auto username = check ? check->username() : std::nullopt;
+    if (!username || username->size() < abi::ufrag_size) return std::nullopt;
+    return table::ufrag_key(*username);
+}
+
 }  // namespace
 
 // Whose datagram this is, before anybody has authenticated it.
 const table::Transport* Worker::subject_of(const table::FlowKey& key, ByteView payload) const noexcept {
     if (const table::Transport* t = table_.by_flow(key)) return t;
-    if (payload.empty() || wire::first_byte_class(payload[0]) != wire::PacketClass::stun) return nullptr;
-    const auto check = wire::StunView::parse(payload);
-    const auto username = check ? check->username() : std::nullopt;
-    if (!username || username->size() < abi::ufrag_size) return nullptr;
-    return table_.by_ufrag(table::ufrag_key(*username));
+    const auto ufrag = ufrag_in(payload);
+    return ufrag ? table_.by_ufrag(*ufrag) : nullptr;
 }
 
-void Worker::capture_received(ByteView frame) noexcept {
+// The owner of its transport has it in its port's stead.
+bool Worker::goes_elsewhere(const table::FlowKey& key, ByteView payload) const noexcept {
+    if (const auto ufrag = ufrag_in(payload)) return table_.owner_of_ufrag(*ufrag).has_value();
+    return table_.owner_of_flow(key).has_value();
+}
+
+void Worker::capture_received(ByteView frame, std::uint16_t from) noexcept {
     telemetry::Tap& tap = *capture_;
     std::uint64_t transport = 0;
     if (const auto datagram = wire::parse_udp_frame(frame)) {
         const std::uint16_t port = datagram->destination.port;
-        // The worker that it is handed to shows it.
-        if (port != port_ && port >= config_.first_udp_port && port < config_.first_udp_port + config_.workers &&
-            ours(datagram->destination.address))
-            return;
+        const table::FlowKey key{datagram->source.address.bytes, datagram->source.port, port};
         const ByteView payload = datagram->payload(frame);
+        // The worker that it is handed to shows it.
+        if (ours(datagram->destination.address)) {
+            const std::uint16_t owner = port_worker(port);
+            if (owner != config_.id ? owner != from : goes_elsewhere(key, payload)) return;
+        }
         if (tap.plaintext() && is_media(payload)) return;
-        const auto* t = subject_of({datagram->source.address.bytes, datagram->source.port, port}, payload);
+        const auto* t = subject_of(key, payload);
         if (t != nullptr) transport = static_cast<std::uint64_t>(t->id);
     }
     if (!tap.wants(transport)) return;

@@ -12,14 +12,19 @@ void Worker::learn_flow(table::Transport& t, const abi::FlowAddress& flow) noexc
             return;
         }
     }
+    // Who has the port must lead it here. While it cannot be told, the peer's next check has to do.
+    if (!may_tell_port(key)) return;
     if (t.flow_count == table::Transport::max_flows) {
         // The oldest that is not in use makes room.
         const std::uint8_t victim = table::key_of(t.flows[0]) == table::key_of(t.path) ? 1 : 0;
-        table_.remove_flow(table::key_of(t.flows[victim]), &t);
+        const table::FlowKey lost = table::key_of(t.flows[victim]);
+        table_.remove_flow(lost, &t);
+        if (port_worker(lost.local_port) != config_.id) (void)tell_port(lost, true);
         for (std::uint8_t i = victim; i + 1 < t.flow_count; ++i) t.flows[i] = t.flows[i + 1];
         --t.flow_count;
     }
     if (table_.add_flow(key, &t)) t.flows[t.flow_count++] = flow;
+    if (port_worker(key.local_port) != config_.id) (void)tell_port(key, false);
 }
 
 std::optional<wire::UdpTemplate> Worker::template_of(const abi::FlowAddress& flow) const noexcept {

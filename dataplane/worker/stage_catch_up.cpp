@@ -57,12 +57,18 @@ bool Worker::begin_catch_up(table::Leg& leg, const table::SourceView& view) noex
     if (first == nullptr || view.bytes - view.keyframe_bytes > max_bytes) return false;
     const std::int64_t age = config_.clock.to_ns(TscClock::ticks()) - config_.clock.to_ns(first->rx_tsc);
     if (age > max_age_ns) return false;
-    leg.hot.set(table::leg_state_catching_up, true);
     leg.hot.set(table::leg_state_awaiting_keyframe, false);
     leg.catch_position = view.keyframe;
     leg.catch_from_tsc = first->rx_tsc;
     leg.catch_since_tsc = TscClock::ticks();
-    // Behind all others, in a ring.
+    enlist(leg);
+    ++counters_->catch_ups;
+    return true;
+}
+
+// Behind all others, in a ring.
+void Worker::enlist(table::Leg& leg) noexcept {
+    leg.hot.set(table::leg_state_catching_up, true);
     if (catching_ == nullptr) {
         catching_ = leg.catch_next = leg.catch_previous = &leg;
     } else {
@@ -71,8 +77,6 @@ bool Worker::begin_catch_up(table::Leg& leg, const table::SourceView& view) noex
         leg.catch_next->catch_previous = &leg;
         leg.catch_previous->catch_next = &leg;
     }
-    ++counters_->catch_ups;
-    return true;
 }
 
 void Worker::end_catch_up(table::Leg& leg) noexcept {
@@ -82,6 +86,14 @@ void Worker::end_catch_up(table::Leg& leg) noexcept {
     leg.catch_next->catch_previous = leg.catch_previous;
     if (catching_ == &leg) catching_ = leg.catch_next == &leg ? nullptr : leg.catch_next;
     leg.catch_next = leg.catch_previous = nullptr;
+    leg.resuming = false;
+}
+
+// Too late for what the ring held: as if it had never been there.
+void Worker::miss_replay(table::Leg& leg) noexcept {
+    end_catch_up(leg);
+    leg.hot.set(table::leg_state_awaiting_keyframe, leg.view->kind == abi::MediaKind::video);
+    leg.hot.set(table::leg_state_switching, true);  // what it is not sent leaves no gap in its numbers
 }
 
 // Where the group goes on for this leg: those in front of `walked` have been passed by with the packet at the cursor.
@@ -94,11 +106,13 @@ std::uint64_t Worker::level_of(const table::Leg& leg) noexcept {
 std::uint32_t Worker::catch_up_leg(table::Leg& leg) noexcept {
     table::SourceView& view = *leg.view;
     table::Transport& t = *leg.hot.transport;
+    if (!leg.hot.is(table::leg_state_paused) && leg.resuming && !locate(leg)) return 0;
+    if (!leg.hot.is(table::leg_state_catching_up)) return 0;
     if (leg.hot.is(table::leg_state_paused) || leg.catch_position < view.tail) {
-        // Too late for what the ring held: as if it had never been there.
-        end_catch_up(leg);
-        leg.hot.set(table::leg_state_awaiting_keyframe, true);
-        leg.hot.set(table::leg_state_switching, true);  // what it is not sent leaves no gap in its numbers
+        // One that has moved was in the middle of the stream.
+        if (!leg.hot.is(table::leg_state_paused) && leg.catch_from_tsc == leg.catch_since_tsc)
+            drop(t, DropReason::fanout_overrun, level_of(leg) - leg.catch_position);
+        miss_replay(leg);
         request_keyframe(view);
         return 0;
     }
@@ -106,7 +120,8 @@ std::uint32_t Worker::catch_up_leg(table::Leg& leg) noexcept {
     const auto since = static_cast<std::int64_t>(iteration_tsc_ - leg.catch_since_tsc);
     const std::uint64_t due_tsc = leg.catch_from_tsc + speed * static_cast<std::uint64_t>(std::max<std::int64_t>(since, 0));
     std::uint32_t sent = 0;
-    while (sent < packets_per_visit && leg.catch_position != level_of(leg)) {
+    // One that has moved may be ahead of the group here, and then waits for it.
+    while (sent < packets_per_visit && leg.catch_position < level_of(leg)) {
         const table::MediaPacket& packet = *view.at(leg.catch_position);
         if (packet.rx_tsc > due_tsc) return sent;
         if (egress_room() == 0) return sent;

@@ -31,7 +31,9 @@ void Worker::apply(Command& c) noexcept {
     switch (c.op) {
         case Op::install_transport: return install_transport(c);
         case Op::update_transport: return update_transport(c);
-        case Op::remove_transport: return remove_transport(*c.transport);
+        case Op::remove_transport:
+            if (c.reach != nullptr) *c.reach = reach_of(*c.transport);
+            return remove_transport(*c.transport);
         case Op::install_source: return install_source(c);
         case Op::update_source: return update_source(c);
         case Op::remove_source: return remove_source(*c.source);
@@ -46,7 +48,10 @@ void Worker::apply(Command& c) noexcept {
             views_[c.view->slot] = nullptr;
             c.view->clear();
             return;
-        case Op::set_interest: c.source->interested = c.interest; return;
+        case Op::set_interest:
+            c.source->interested = c.interest;
+            if (c.view != nullptr) c.view->since.store(c.source->published, std::memory_order_release);
+            return;
         case Op::install_leg: {
             table::Leg& leg = *c.leg;
             leg.hot.rewriter.start(c.leg_spec.start_index, c.leg_spec.start_timestamp);
@@ -85,16 +90,35 @@ void Worker::apply(Command& c) noexcept {
         case Op::set_trace: std::swap(trace_, c.tap); return;
         case Op::set_next_hop: return set_next_hop(c);
         case Op::update_next_hop: return update_next_hop(c);
+        case Op::grow_view: return grow(*c.view, c);
+        case Op::move_out: return move_out(*c.move);
+        case Op::move_in: return move_in(*c.move);
+        case Op::lead:
+            if (c.forgotten != nullptr) forget(*c.forgotten, c.owner);
+            if (c.reach != nullptr) lead(*c.reach, c.owner);
+            return;
+        case Op::give_back_windows: return table::RtcpWindows::give_back(c.windows, rtcp_window_pool_);
     }
 }
 
 void Worker::install_transport(Command& c) noexcept {
     table::Transport& t = *c.transport;
-    t.position = static_cast<std::uint32_t>(transports_.size());
-    transports_.push_back(&t);
+    list(t);
     t.last_seen_ns = now_ns_;
     update_transport(c);
     t.hot.counters->id.store(static_cast<std::uint64_t>(t.id), std::memory_order_release);
+}
+
+void Worker::list(table::Transport& t) noexcept {
+    t.position = static_cast<std::uint32_t>(transports_.size());
+    transports_.push_back(&t);
+}
+
+void Worker::unlist(table::Transport& t) noexcept {
+    table::Transport* last = transports_.back();
+    transports_[t.position] = last;
+    last->position = t.position;
+    transports_.pop_back();
 }
 
 void Worker::update_transport(Command& c) noexcept {
@@ -147,10 +171,7 @@ void Worker::remove_transport(table::Transport& t) noexcept {
         publishers_.pop_back();
         publisher_times_.remove(position);
     }
-    table::Transport* last = transports_.back();
-    transports_[t.position] = last;
-    last->position = t.position;
-    transports_.pop_back();
+    unlist(t);
 }
 
 void Worker::install_source(Command& c) noexcept {
@@ -247,18 +268,22 @@ void Worker::apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept 
     if (resumed && leg.view != nullptr && leg.hot.transport->hot.started) start_leg(leg);
 }
 
-// Joins the view that the command names (or none), with the longer list that main may have sent along.
+// The longer list that main may have sent along; the old one goes back.
+void Worker::grow(table::SourceView& view, Command& c) noexcept {
+    if (c.legs == nullptr || c.leg_capacity <= view.leg_capacity) return;
+    std::copy_n(view.legs, view.leg_count, c.legs.get());
+    table::LegRef* old = view.legs;
+    view.legs = c.legs.release();
+    c.legs.reset(old);
+    view.leg_capacity = c.leg_capacity;
+}
+
+// Joins the view that the command names, or none.
 void Worker::attach(table::Leg& leg, Command& c) noexcept {
     leg.hot.counters->source = c.view == nullptr ? 0 : static_cast<std::uint64_t>(c.view->source);
     if (c.view == nullptr) return;
     table::SourceView& view = *c.view;
-    if (c.legs != nullptr && c.leg_capacity > view.leg_capacity) {
-        std::copy_n(view.legs, view.leg_count, c.legs.get());
-        table::LegRef* old = view.legs;
-        view.legs = c.legs.release();
-        c.legs.reset(old);
-        view.leg_capacity = c.leg_capacity;
-    }
+    grow(view, c);
     view.add(leg, *leg.hot.transport);
     leg.hot.set(table::leg_state_switching, true);
     leg.hot.set(table::leg_state_awaiting_keyframe, view.kind == abi::MediaKind::video);

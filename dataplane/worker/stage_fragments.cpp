@@ -69,7 +69,7 @@ bool Worker::stage_reassembled() noexcept {
         if (items[i].count != 0) drop(items[i].reason, items[i].count);
         if (items[i].datagram == nullptr) continue;
         ++counters_->reassembled;
-        frame_received(items[i].datagram, iteration_tsc_);
+        frame_received(items[i].datagram, iteration_tsc_, config_.id);
     }
     return count != 0;
 }

@@ -63,7 +63,7 @@ void Worker::stage_rtp(const Datagram& datagram) noexcept {
     StageTimer timer(*this, Stage::open);
     timer.packets = 1;
     table::Transport* t = table_.by_flow(datagram.key);
-    if (t == nullptr) return drop(DropReason::rtp_unknown_flow);
+    if (t == nullptr) return elsewhere(datagram, table_.owner_of_flow(datagram.key), DropReason::rtp_unknown_flow);
     if (t->keys.rx == nullptr) return drop(DropReason::rtp_no_keys);
     const auto rtp = wire::RtpView::parse(datagram.bytes, wire::RtpView::Padding::keep);
     if (!rtp) return drop(DropReason::rtp_malformed);
@@ -229,6 +229,7 @@ void Worker::describe(table::Source& s, table::MediaPacket& packet) noexcept {
 }
 
 void Worker::publish(table::Source& s, table::MediaPacket* packet) noexcept {
+    packet->order = s.published++;
     for (std::uint64_t rest = s.interested; rest != 0; rest &= rest - 1) {
         const auto worker = static_cast<std::size_t>(__builtin_ctzll(rest));
         CrossMessage message{};

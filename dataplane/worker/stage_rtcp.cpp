@@ -38,7 +38,7 @@ void Worker::stage_rtcp(const Datagram& datagram) noexcept {
     StageTimer timer(*this, Stage::rtcp);
     timer.packets = 1;
     table::Transport* t = table_.by_flow(datagram.key);
-    if (t == nullptr) return drop(DropReason::rtp_unknown_flow);
+    if (t == nullptr) return elsewhere(datagram, table_.owner_of_flow(datagram.key), DropReason::rtp_unknown_flow);
     if (t->keys.rx == nullptr) return drop(DropReason::rtp_no_keys);
     if (datagram.bytes.size() > rtcp_plain_.size()) return drop(DropReason::rtcp_malformed);
     const auto opened = engine_->opener().open_rtcp(*t->keys.rx, datagram.bytes, rtcp_plain_.data());
@@ -179,7 +179,9 @@ void Worker::sender_report(table::Transport& t, std::uint32_t ssrc, std::uint64_
 // moment ago.
 void Worker::keyframe_wanted(table::Leg& leg) noexcept {
     const std::int64_t on_its_way = std::clamp(2 * leg.rtt_ns, patience_ns, longest_patience_ns);
-    if (leg.hot.is(table::leg_state_catching_up) || (leg.keyframe_ns != 0 && now_ns_ - leg.keyframe_ns < on_its_way)) return;
+    if ((leg.hot.is(table::leg_state_catching_up) && !leg.resuming) ||
+        (leg.keyframe_ns != 0 && now_ns_ - leg.keyframe_ns < on_its_way))
+        return;
     request_keyframe(*leg.view);
 }
 

@@ -57,17 +57,17 @@ bool Worker::stage_receive() noexcept {
     look_ahead(frames, count);
     for (std::uint16_t i = 0; i < count; ++i) {
         counters_->rx_bytes += frames[i]->pkt_len;
-        frame_received(frames[i], iteration_tsc_);
+        frame_received(frames[i], iteration_tsc_, config_.id);
     }
     counters_->rx_packets += count;
     return true;
 }
 
-// Frees the frame, or hands it to the worker whose port it is for.
-void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
+// Frees the frame, or hands it to the worker whose port it is for. That one may hand it on to whom the transport is with.
+void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc, std::uint16_t from, bool returned) noexcept {
     const ByteView bytes{rte_pktmbuf_mtod(frame, const std::uint8_t*), frame->data_len};
     if (capture_ != nullptr) [[unlikely]]
-        capture_received(bytes);
+        capture_received(bytes, from);
     if (frame->nb_segs != 1) {
         drop(DropReason::frame_unsupported);
         rte_pktmbuf_free(frame);
@@ -83,12 +83,12 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
         return;
     }
     const std::uint16_t port = datagram->destination.port;
+    frame_ = frame;
     if (!ours(datagram->destination.address)) {
         not_media(bytes, DropReason::not_our_address);
     } else if (port < config_.first_udp_port || port >= config_.first_udp_port + config_.workers) {
         not_media(bytes, DropReason::not_our_port);
-    } else if (port != port_) {
-        const auto owner = static_cast<std::uint16_t>(port - config_.first_udp_port);
+    } else if (const std::uint16_t owner = port_worker(port); owner != config_.id && owner != from) {
         CrossMessage message{};
         message.kind = CrossKind::datagram;
         message.datagram = frame;
@@ -97,17 +97,21 @@ void Worker::frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept {
             return;
         }
         drop(DropReason::handover_full);
-    } else if (!checksums_valid(*frame, bytes, *datagram)) {
+    } else if (owner == config_.id && !checksums_valid(*frame, bytes, *datagram)) {
         drop(DropReason::frame_bad_checksum);
     } else {
-        const Datagram received{
-            datagram->payload(bytes), &*datagram, {datagram->source.address.bytes, datagram->source.port, port}, rx_tsc};
+        const Datagram received{datagram->payload(bytes),
+                                &*datagram,
+                                {datagram->source.address.bytes, datagram->source.port, port},
+                                rx_tsc,
+                                from,
+                                returned};
         if (trace_ != nullptr) [[unlikely]]
             subject_ = subject_of(received.key, received.bytes);
         demux(received);
         subject_ = nullptr;
     }
-    rte_pktmbuf_free(frame);
+    rte_pktmbuf_free(frame_);  // a null pointer is fine
 }
 
 // Whatever is no datagram of a worker's: the kernel's behind the port, or answered here, or dropped for `reason`.

@@ -27,7 +27,7 @@ void Worker::stage_stun(const Datagram& datagram) noexcept {
     }
     const std::uint64_t ufrag = table::ufrag_key(*username);
     table::Transport* t = table_.by_ufrag(ufrag);
-    if (t == nullptr) return drop(DropReason::stun_unknown_ufrag);
+    if (t == nullptr) return elsewhere(datagram, table_.owner_of_ufrag(ufrag), DropReason::stun_unknown_ufrag);
     if (!t->validated || check->ice_controlled().has_value() || !check->unknown_required().empty()) {
         const bool solicited = !t->validated && t->first_checks.take(config_.budgets.first_checks, now_ns_);
         // The prefix first: what it refuses is not taken from the others.
@@ -74,7 +74,7 @@ void Worker::answer_check(const wire::StunView& check, const table::IceState& ic
 
 void Worker::stage_dtls(const Datagram& datagram) noexcept {
     table::Transport* t = table_.by_flow(datagram.key);
-    if (t == nullptr) return drop(DropReason::dtls_unknown_flow);
+    if (t == nullptr) return elsewhere(datagram, table_.owner_of_flow(datagram.key), DropReason::dtls_unknown_flow);
     const bool solicited = t->dtls.take(config_.budgets.dtls_of_transport, now_ns_);
     if (!solicited && (!dtls_prefixes_.take(datagram.frame->source.address, now_ns_) || !dtls_budget_.take(now_ns_)))
         return drop(DropReason::dtls_limited);
@@ -105,9 +105,10 @@ bool Worker::stage_inject() noexcept {
         const auto result = inject_in_.pop(inject_slot_);
         if (result == abi::PacketRingConsumer::Result::empty) break;
         const abi::FlowAddress& flow = inject_slot_.record.flow;
-        // The control plane is trusted with content, not with our identity: only our address and port may be the source.
-        if (result == abi::PacketRingConsumer::Result::invalid || flow.local_port != port_ ||
-            !ours(IpAddress{flow.local_ip})) {
+        // The control plane is trusted with content, not with our identity: only our address and ports may be the source. A
+        // transport's owner sends from another worker's port.
+        if (result == abi::PacketRingConsumer::Result::invalid || flow.local_port < config_.first_udp_port ||
+            flow.local_port >= config_.first_udp_port + config_.workers || !ours(IpAddress{flow.local_ip})) {
             drop(DropReason::inject_invalid);
             continue;
         }

@@ -16,6 +16,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -152,6 +153,8 @@ private:
         const wire::UdpDatagram* frame;
         table::FlowKey key;
         std::uint64_t rx_tsc;
+        std::uint16_t from;  // who handed it over; this worker if nobody
+        bool returned;       // by one to whom it was handed on
     };
 
     // look_ahead.cpp
@@ -160,7 +163,7 @@ private:
     static void look_ahead(const table::LegRef& ref) noexcept;
     // stage_rx.cpp
     bool stage_receive() noexcept;
-    void frame_received(rte_mbuf* frame, std::uint64_t rx_tsc) noexcept;
+    void frame_received(rte_mbuf* frame, std::uint64_t rx_tsc, std::uint16_t from, bool returned = false) noexcept;
     void not_media(ByteView frame, DropReason reason) noexcept;
     void answer_locally(ByteView frame, DropReason reason) noexcept;
     void demux(const Datagram& datagram) noexcept;
@@ -223,7 +226,9 @@ private:
     void start_legs(table::Transport& t) noexcept;
     void peer_has_keys(table::Transport& t) noexcept;
     [[nodiscard]] bool begin_catch_up(table::Leg& leg, const table::SourceView& view) noexcept;
+    void enlist(table::Leg& leg) noexcept;
     void end_catch_up(table::Leg& leg) noexcept;
+    void miss_replay(table::Leg& leg) noexcept;
     [[nodiscard]] static std::uint64_t level_of(const table::Leg& leg) noexcept;
     [[nodiscard]] std::uint32_t catch_up_leg(table::Leg& leg) noexcept;
     void catch_up(std::uint32_t budget) noexcept;
@@ -231,9 +236,28 @@ private:
     void resend(table::Leg& leg, std::uint16_t sequence) noexcept;
     // stage_cross.cpp
     bool stage_cross() noexcept;
+    void cross_message(const CrossMessage& m, std::uint16_t from) noexcept;
     void view_packet(table::SourceView& view, table::MediaPacket* packet) noexcept;
+    // stage_move.cpp
+    [[nodiscard]] std::uint16_t port_worker(std::uint16_t local_port) const noexcept;
+    [[nodiscard]] static std::uint64_t next_order(const table::Leg& leg) noexcept;
+    [[nodiscard]] static bool in_stream(const table::Leg& leg) noexcept;
+    [[nodiscard]] bool may_leave(const Move& m) noexcept;
+    void move_out(Move& m) noexcept;
+    void take_over(Move& m) noexcept;
+    void move_in(const Move& m) noexcept;
+    void resume(table::Leg& leg, std::uint64_t order, bool replaying) noexcept;
+    bool locate(table::Leg& leg) noexcept;
+    [[nodiscard]] static Reach reach_of(const table::Transport& t) noexcept;
+    void lead(const Reach& reach, std::uint16_t owner) noexcept;
+    void forget(const Reach& reach, std::uint16_t owner) noexcept;
+    bool tell_port(const table::FlowKey& key, bool lost) noexcept;
+    [[nodiscard]] bool may_tell_port(const table::FlowKey& key) const noexcept;
+    void elsewhere(const Datagram& datagram, std::optional<std::uint16_t> owner, DropReason reason) noexcept;
     // stage_commands.cpp
     bool stage_commands() noexcept;
+    void list(table::Transport& t) noexcept;
+    void unlist(table::Transport& t) noexcept;
     void apply(Command& c) noexcept;
     void install_transport(Command& c) noexcept;
     void update_transport(Command& c) noexcept;
@@ -241,6 +265,7 @@ private:
     void install_source(Command& c) noexcept;
     void update_source(Command& c) noexcept;
     void remove_source(table::Source& s) noexcept;
+    static void grow(table::SourceView& view, Command& c) noexcept;
     void attach(table::Leg& leg, Command& c) noexcept;
     void detach(table::Leg& leg) noexcept;
     void apply_leg_spec(table::Leg& leg, const abi::LegSpec& spec) noexcept;
@@ -280,7 +305,8 @@ private:
     void finish_udp(const wire::UdpTemplate& path, rte_mbuf* mbuf, std::uint16_t udp_payload) noexcept;
     // observe.cpp: only while somebody looks
     [[nodiscard]] const table::Transport* subject_of(const table::FlowKey& key, ByteView payload) const noexcept;
-    void capture_received(ByteView frame) noexcept;
+    [[nodiscard]] bool goes_elsewhere(const table::FlowKey& key, ByteView payload) const noexcept;
+    void capture_received(ByteView frame, std::uint16_t from) noexcept;
     void capture_sending() noexcept;
     void capture_sent(std::uint16_t sent) noexcept;
     void capture_opened(const table::Transport& t, const Datagram& datagram, ByteView plaintext) noexcept;
@@ -304,10 +330,10 @@ private:
             trace_drop(subject_, reason, count);
     }
     // On the way to `t`.
-    void drop(const table::Transport& t, DropReason reason) noexcept {
-        ++counters_->drops[static_cast<std::size_t>(reason)];
+    void drop(const table::Transport& t, DropReason reason, std::uint64_t count = 1) noexcept {
+        counters_->drops[static_cast<std::size_t>(reason)] += count;
         if (trace_ != nullptr) [[unlikely]]
-            trace_drop(&t, reason, 1);
+            trace_drop(&t, reason, count);
     }
     static void count_log2(std::uint64_t (&histogram)[abi::histogram_slots], std::uint64_t value,
                            std::uint64_t times) noexcept {
@@ -390,6 +416,7 @@ private:
 
     std::unique_ptr<telemetry::Tap> capture_;  // null: nobody looks
     std::unique_ptr<telemetry::Tap> trace_;
+    rte_mbuf* frame_ = nullptr;                  // the received one at hand; null when it is another worker's now
     const table::Transport* subject_ = nullptr;  // of the received datagram at hand, while there is a trace
 };
 

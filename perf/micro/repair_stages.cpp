@@ -25,7 +25,7 @@ constexpr std::int64_t packet_ns = 1'000'000;
 // A leg on a source whose last 1024 packets are in the history, and what a worker needs to answer for it.
 struct History {
     table::HistoryPool pool{"micro_history", 4 << 20, -1};
-    table::SourceView view{abi::SourceId{1}, 0, 0, abi::MediaKind::video, 90'000};
+    table::SourceView view{abi::SourceId{1}, 0, 0, true, abi::MediaKind::video, 90'000};
     media::LegRewriter rewriter;
     TokenBucket budget{INT64_MAX / 2'000'000'000, INT64_MAX / 2};
     std::unique_ptr<srtp::Engine> engine = srtp::make_engine(srtp::Backend::ipsec_mb);
@@ -50,6 +50,7 @@ struct History {
         table::MediaPacket* packet = pool.take(table::media_packet_room);
         if (packet == nullptr) return false;
         packet->index = next++;
+        packet->order = static_cast<std::uint64_t>(packet->index);
         packet->keyframe_start = false;
         packet->header_length = 20;
         packet->payload_length = payload_size;
