@@ -50,6 +50,7 @@ struct Rtc {
     std::uint16_t tcp_port = 7881;
     std::vector<std::string> addresses;  // "public" or "local=public"; split_address() takes them apart
     Suite prefer_suite = Suite::aead_aes_128_gcm;
+    std::uint32_t moves_per_s = 100;  // 0: none
     Dtls dtls;
     bool operator==(const Rtc&) const = default;
 };

@@ -21,6 +21,7 @@ constexpr KeyReaders table[] = {
     {"rtc.tcp_port", reader_none},
     {"rtc.addresses", control},
     {"rtc.prefer_suite", control},
+    {"rtc.moves_per_s", control},
     {"rtc.dtls.mtu", control},
     {"rtc.dtls.certificate_days", control},
     {"rtc.dtls.threads", control},

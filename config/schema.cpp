@@ -114,6 +114,10 @@ const auto& rows() {
             "( \"203.0.113.5\", \"10.0.0.4=203.0.113.6\", \"2001:db8::5\" )"),
         choice<&C::rtc, &Rtc::prefer_suite>("rtc.prefer_suite", suites, warm,
                                             "The SRTP suite to choose where the client offers both."),
+        integer<&C::rtc, &Rtc::moves_per_s>("rtc.moves_per_s", 0, 10'000, warm,
+                                            "Viewers that are moved to a less busy worker a second, while one is much "
+                                            "busier than another. They notice nothing, "
+                                            "and keep their port. 0 leaves each where it joined."),
         integer<&C::rtc, &Rtc::dtls, &Dtls::mtu>("rtc.dtls.mtu", 576, 1472, warm,
                                                  "Largest UDP payload of a DTLS handshake, in bytes."),
         integer<&C::rtc, &Rtc::dtls, &Dtls::certificate_days>(

@@ -107,7 +107,8 @@ json::object transport_object(const Engine& engine, const Session& s) {
                    {"role", s.publishes() ? "publisher" : "viewer"},
                    {"room", s.state.room},
                    {"identity", s.state.identity},
-                   {"worker", s.state.worker},
+                   {"worker", engine.owner_of(s)},
+                   {"port_worker", s.state.worker},
                    {"phase", phase_name(s.peer.phase())},
                    {"created_unix_ms", s.state.created_unix_ms},
                    {"connected_unix_ms", s.state.connected_unix_ms}};

@@ -141,6 +141,18 @@ void mount_admin(http::Router& router, room::Engine& engine) {
         if (kicked == 0) return reply(Response::problem(404, "Not Found", "no such transport or room"));
         reply(Response::json("{\"version\":1,\"kicked\":" + std::to_string(kicked) + "}"));
     });
+    // ?transport=ID&worker=N
+    router.handle("POST", "/v1/move", [&engine](Request request, Reply reply) {
+        const auto id = request.query.find("transport");
+        const auto worker = request.query.find("worker");
+        std::uint16_t to = 0;
+        if (id == request.query.end() || worker == request.query.end() ||
+            std::from_chars(worker->second.data(), worker->second.data() + worker->second.size(), to).ec != std::errc{})
+            return reply(Response::problem(400, "Bad Request", "say whom and where: ?transport=ID&worker=N"));
+        const std::string refused = engine.move(abi::TransportId{session::parse_hex_id(id->second)}, to);
+        if (!refused.empty()) return reply(Response::problem(409, "Not Moved", refused));
+        reply(Response::json("{\"version\":1,\"worker\":" + std::to_string(to) + "}"));
+    });
     router.handle("POST", "/v1/drain", [&engine](Request request, Reply reply) {
         const auto off = request.query.find("off");
         engine.drain(off == request.query.end());

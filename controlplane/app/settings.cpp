@@ -36,6 +36,7 @@ room::EngineOptions engine_options(const config::Config& config) {
         if (const auto address = config::parse_advertised(text)) options.public_addresses.push_back(address->advertised);
     if (config.rtc.prefer_suite == config::Suite::aes_cm_128_hmac_sha1_80)
         options.dtls.profiles = {dtls::SrtpProfile::aes128_cm_sha1_80, dtls::SrtpProfile::aead_aes_128_gcm};
+    options.moves_per_s = config.rtc.moves_per_s;
     options.dtls_mtu = config.rtc.dtls.mtu;
     options.certificate_days = config.rtc.dtls.certificate_days;
     options.node_id = node_id(config);

@@ -58,6 +58,8 @@ const std::map<std::string, Applied, std::less<>> applied{
     {"rtc.prefer_suite",
      {[](const Config& c) { return text(static_cast<int>(engine_options(c).dtls.profiles.front())); },
       [](Config& c) { c.rtc.prefer_suite = config::Suite::aes_cm_128_hmac_sha1_80; }}},
+    {"rtc.moves_per_s",
+     {[](const Config& c) { return text(engine_options(c).moves_per_s); }, [](Config& c) { c.rtc.moves_per_s = 9; }}},
     {"rtc.dtls.mtu",
      {[](const Config& c) { return text(engine_options(c).dtls_mtu); }, [](Config& c) { c.rtc.dtls.mtu = 999; }}},
     {"rtc.dtls.certificate_days",

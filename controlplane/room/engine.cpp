@@ -52,16 +52,9 @@ std::vector<Endpoint> Engine::addresses(std::uint16_t worker) const {
     return endpoints;
 }
 
-std::uint16_t Engine::least_loaded_worker() {
-    worker_sessions_.resize(std::max<std::size_t>({1, environment_.client.hello().workers, worker_sessions_.size()}));
-    const auto end = worker_sessions_.begin() + std::max<std::uint32_t>(1, environment_.client.hello().workers);
-    return static_cast<std::uint16_t>(std::min_element(worker_sessions_.begin(), end) - worker_sessions_.begin());
-}
-
 Session& Engine::keep(std::unique_ptr<Session> s) {
     Session& kept = *s;
-    if (worker_sessions_.size() <= kept.state.worker) worker_sessions_.resize(kept.state.worker + std::size_t{1});
-    ++worker_sessions_[kept.state.worker];
+    ++sessions_on(owner_of(kept));
     by_resource_.emplace(kept.state.resource, kept.state.id);
     if (!kept.state.connected()) pending_.insert(kept.state.id);
     sessions_.emplace(kept.state.id, std::move(s));
@@ -110,9 +103,9 @@ void Engine::inject(const Session& s, const std::vector<session::Output>& output
     for (const session::Output& out : outputs) {
         const ByteView datagram{out.datagram.data(), out.datagram.size()};
         if (out.answers_check)
-            environment_.client.inject_answer(s.state.worker, s.state.id, out.flow, datagram);
+            environment_.client.inject_answer(owner_of(s), s.state.id, out.flow, datagram);
         else
-            environment_.client.inject(s.state.worker, s.state.id, out.flow, datagram);
+            environment_.client.inject(owner_of(s), s.state.id, out.flow, datagram);
     }
 }
 
@@ -169,7 +162,8 @@ void Engine::end(abi::TransportId id, const std::string& reason) {
     if (found == sessions_.end()) return;
     const std::unique_ptr<Session> s = std::move(found->second);
     sessions_.erase(found);
-    --worker_sessions_[s->state.worker];
+    --sessions_on(owner_of(*s));
+    moves_.erase(id);
     if (s->peer.handshaking()) environment_.handshakes.forget(id);
     by_resource_.erase(s->state.resource);
     pending_.erase(id);
@@ -296,6 +290,9 @@ void Engine::tick_meters() {
         room.sends = sending(room);
         expected_.add(room.sends, static_cast<double>(room.viewers.size()));
     }
+    placements_.measured();
+    check_moves();
+    level_workers();
     note_lost_events();
     note_overload();
 }

@@ -29,6 +29,7 @@
 
 #include "controlplane/dpclient/client.hpp"
 #include "controlplane/room/admission.hpp"
+#include "controlplane/room/balance.hpp"
 #include "controlplane/room/event_log.hpp"
 #include "controlplane/room/meters.hpp"
 #include "controlplane/room/overload.hpp"
@@ -45,6 +46,7 @@ struct EngineOptions {
     Budget budget;
     std::int64_t empty_room_ns = 60'000'000'000;  // an empty room is forgotten after this
     std::uint32_t silent_ms = 30'000;             // RFC 7675
+    std::uint32_t moves_per_s = 100;              // of viewers between workers; 0 = none
     // Of our candidates; empty: what the data plane's port has.
     std::vector<IpAddress> public_addresses;
     dtls::ContextOptions dtls;
@@ -113,6 +115,8 @@ public:
 
     // Operators
     bool kick(abi::TransportId id, const std::string& reason);
+    // Empty: on its way. Otherwise why not.
+    std::string move(abi::TransportId id, std::uint16_t worker);
     void drain(bool on);
     [[nodiscard]] bool draining() const noexcept { return draining_; }
     // What new sessions get from now on; those that are here keep theirs.
@@ -122,6 +126,8 @@ public:
     [[nodiscard]] const Sessions& sessions() const noexcept { return sessions_; }
     [[nodiscard]] const Rooms& rooms() const noexcept { return rooms_; }
     [[nodiscard]] const session::Session* find(abi::TransportId id) const;
+    // The worker that serves it, or is to.
+    [[nodiscard]] std::uint16_t owner_of(const session::Session& s) const;
     [[nodiscard]] const Meters& meters() const noexcept { return meters_; }
     [[nodiscard]] const Overload& overload() const noexcept { return overload_; }
     [[nodiscard]] EventLog& events() noexcept { return events_; }
@@ -164,7 +170,15 @@ private:
     // engine.cpp
     [[nodiscard]] session::Session* by_resource(std::string_view resource);
     [[nodiscard]] std::vector<Endpoint> addresses(std::uint16_t worker) const;
-    [[nodiscard]] std::uint16_t least_loaded_worker();
+    // engine_balance.cpp
+    [[nodiscard]] std::uint16_t place(const Room* room, session::Role role);
+    [[nodiscard]] std::vector<WorkerLoad> worker_loads();
+    std::uint32_t& sessions_on(std::uint16_t worker);
+    void set_owner(const session::Session& s, std::uint16_t worker);
+    void level_workers();
+    void check_moves();
+
+    // engine.cpp
     session::Session& keep(std::unique_ptr<session::Session> s);  // in all the tables
     [[nodiscard]] Egress sending(const Room& room) const;
     [[nodiscard]] Load load(const std::string& room) const;
@@ -209,7 +223,15 @@ private:
     Meters meters_;
     Overload overload_;
     EngineCounters counters_;
-    std::vector<std::uint32_t> worker_sessions_;  // by worker
+    std::vector<std::uint32_t> worker_sessions_;  // by worker that serves them
+    Placements placements_;
+    Balance balance_;
+    struct Move {
+        std::uint16_t from = 0;
+        std::int64_t asked_ns = 0;
+    };
+    std::map<abi::TransportId, Move> moves_;  // asked for, and not seen done yet
+    std::uint32_t leveled_ = 0;               // viewers moved since workers were found unequal
     Egress expected_;                     // what all rooms together send, as measured last: joins and leaves since are in it
     std::set<abi::TransportId> pending_;  // not connected yet
     std::int64_t next_timeouts_ns_ = 0;   // when those of pending_ are looked at next

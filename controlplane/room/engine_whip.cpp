@@ -84,7 +84,8 @@ void Engine::create(whip::Role whip_role, std::string room_name, std::optional<w
     state.role = role;
     state.room = room_name;
     if (auth) state.identity = auth->identity;
-    state.worker = least_loaded_worker();
+    const auto joined = rooms_.find(room_name);
+    state.worker = place(joined == rooms_.end() ? nullptr : &joined->second, role);
     state.etag = session::random_token(environment_.random, 9);
     state.created_unix_ms = unix_ms();
     state.local = ice::generate(environment_.random);
@@ -126,7 +127,10 @@ void Engine::create(whip::Role whip_role, std::string room_name, std::optional<w
     Room& room = room_for(room_name);
     room.join(id, s.publishes());
     room.empty_since_ns = 0;
-    if (!s.publishes()) expected_.add(room.sends, 1);
+    if (!s.publishes()) {
+        expected_.add(room.sends, 1);
+        placements_.add(s.state.worker, room.sends.packets_per_s);
+    }
     keep(std::move(owned));
     ++counters_.sessions_created;
     core::log("engine").info("session {}: {} of room {} on worker {}", session::hex_id(static_cast<std::uint64_t>(id)),

@@ -91,7 +91,7 @@ struct DropReasonInfo {
 
 inline constexpr std::size_t drop_reason_count = static_cast<std::size_t>(DropReason::count);
 // Room in the state segment, so that reasons can be appended without moving anything.
-inline constexpr std::size_t drop_reason_slots = 120;
+inline constexpr std::size_t drop_reason_slots = 128;
 static_assert(drop_reason_count <= drop_reason_slots);
 
 inline constexpr std::array<DropReasonInfo, drop_reason_count> drop_reasons{{

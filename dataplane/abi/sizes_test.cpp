@@ -57,8 +57,7 @@ static_assert(offsetof(LegSpec, start_index) == 64 && offsetof(LegSpec, payloads
 static_assert(offsetof(BlobSpec, length) == 48);
 static_assert(offsetof(HelloReply, port) == 56);
 
-static_assert(sizeof(WorkerBlock) == 2240 && offsetof(WorkerBlock, moved_in) == 1536 &&
-              offsetof(WorkerBlock, loop_ns) == 1600);
+static_assert(sizeof(WorkerBlock) == 2240 && offsetof(WorkerBlock, stages) == 192 && offsetof(WorkerBlock, drops) == 576);
 static_assert(sizeof(WorkerBlock) % 64 == 0 && sizeof(PortBlock) == 192);
 static_assert(sizeof(SegmentHeader) % 64 == 0);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

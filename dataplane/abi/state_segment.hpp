@@ -17,7 +17,7 @@
 namespace sluice::abi {
 
 inline constexpr std::uint64_t segment_magic = 0x0031'4543'4955'4c53;  // "SLUICE1"
-inline constexpr std::size_t stage_slots = 16;
+inline constexpr std::size_t stage_slots = 15;                         // the 16th's room went to the counters behind them
 inline constexpr std::size_t histogram_slots = 40;
 
 // X(name): the stages of a worker, in the order in which a packet meets them.
@@ -70,11 +70,10 @@ struct alignas(64) WorkerBlock {
     std::uint64_t catch_ups;    // newcomers who were sent the last keyframe from the source ring
     std::uint64_t tx_full;      // bursts that the port or its rate did not take whole: what is left waits
     StageCounters stages[stage_slots];
-    std::uint64_t drops[drop_reason_slots];
     std::uint64_t moved_in;   // transports that came from another worker
     std::uint64_t moved_out;  // that went to another one
-    std::uint64_t handed_on;  // datagrams for this worker's port that another worker's transport was sent
-    std::uint64_t reserved[5];
+    std::uint64_t handed_on;  // datagrams handed to whom their transport is with, behind the check of their port
+    std::uint64_t drops[drop_reason_slots];
     std::uint64_t loop_ns[histogram_slots];     // log2 of ns per busy iteration
     std::uint64_t latency_ns[histogram_slots];  // log2 of ns from rx burst to tx burst, per egress RTP packet
 };

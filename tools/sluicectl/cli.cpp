@@ -39,6 +39,7 @@ struct Line {
     bool json = false;
     bool all = false, stages = false, once = false, plain = false, off = false, follow = false;
     std::string id, room, file, ttl = "6h";
+    std::uint16_t to_worker = 0;       // of move
     std::vector<std::string> subject;  // of trace
     double seconds = 0;
     CaptureRequest capture;
@@ -82,6 +83,10 @@ void add_control_plane_verbs(CLI::App& app, Line& line, const AddVerb& add) {
     auto* whom = kicking->add_option_group("whom")->require_option(1);
     whom->add_option("TRANSPORT", line.id, "id of the session's transport");
     whom->add_option("--room", line.room, "everybody in this room");
+    CLI::App* moving = add(app, "move", "have a viewer served by another worker; its UDP port stays",
+                           [&](const Settings& s) { return move(s, line.id, line.to_worker); });
+    moving->add_option("TRANSPORT", line.id, "id of the viewer's transport")->required();
+    moving->add_option("WORKER", line.to_worker, "the worker's number")->required();
     add(app, "drain", "refuse new sessions, let the others go on", [&](const Settings& s) {
         return drain(s, line.off);
     })->add_flag("--off", line.off, "take new sessions again");

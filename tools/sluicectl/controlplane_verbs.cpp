@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tools/sluicectl/format.hpp"
 #include "tools/sluicectl/json_text.hpp"
 #include "tools/sluicectl/observed.hpp"
@@ -117,6 +119,15 @@ Outcome kick(const Settings& settings, const std::string& transport, const std::
     auto done = ask(settings, "POST", "/v1/kick?" + whom);
     if (!done) return failed(done.error());
     const std::string text = "sessions ended: " + text_of(*done, "kicked") + '\n';
+    return answered(std::move(*done), text);
+}
+
+Outcome move(const Settings& settings, const std::string& transport, std::uint16_t worker) {
+    const auto id = parse_id(transport);
+    if (!id) return Outcome::failed(Exit::usage, bad_id(transport));
+    auto done = ask(settings, "POST", fmt::format("/v1/move?transport={}&worker={}", hex_id(*id), worker));
+    if (!done) return failed(done.error());
+    const std::string text = "on its way to worker " + text_of(*done, "worker") + '\n';
     return answered(std::move(*done), text);
 }
 

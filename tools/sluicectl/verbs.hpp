@@ -27,6 +27,7 @@ namespace sluice::ctl {
 [[nodiscard]] Outcome show_room(const Settings& settings, const std::string& room);
 [[nodiscard]] Outcome events(const Settings& settings, const std::string& room);  // "": of all rooms
 [[nodiscard]] Outcome kick(const Settings& settings, const std::string& transport, const std::string& room);  // one of them
+[[nodiscard]] Outcome move(const Settings& settings, const std::string& transport, std::uint16_t worker);
 [[nodiscard]] Outcome drain(const Settings& settings, bool off);
 
 [[nodiscard]] Outcome config_check(const std::string& file);

@@ -161,6 +161,7 @@ json::object counters_json(const abi::TransportSlot& t) {
             {"rtt_us", t.rtt_us},
             {"path_switches", t.path_switches},
             {"worker", t.worker},
+            {"port_worker", t.port_worker},
             {"last_rx_unix_ms", t.last_rx_unix_ns / 1'000'000},
             {"srtcp_reserved", t.srtcp_reserved.load(std::memory_order_relaxed)}};
 }
@@ -198,17 +199,23 @@ View workers_view(const Snapshot& now, const Rates& rates, const ViewOptions& op
                  {"LATENCY p50", right},
                  {"p99", right},
                  {"TRANSPORTS", right},
-                 {"LEGS", right}});
+                 {"LEGS", right},
+                 {"MOVED IN", right},
+                 {"OUT", right}});
     for (std::size_t i = 0; i < now.workers.size(); ++i) {
         const abi::WorkerBlock& w = now.workers[i];
         const WorkerRates& r = rates.workers[i];
         table.add({std::to_string(i), r.stalled ? "stalled" : "running", percent(r.busy), si(r.rx_packets), si(r.tx_packets),
                    bits_per_second(r.tx_bits), si(r.rtp_in), si(r.rtp_out), si(r.rtx_out), si(r.drops),
-                   or_dash(r.latency_p50_us), or_dash(r.latency_p99_us), grouped(w.transports), grouped(w.legs)});
+                   or_dash(r.latency_p50_us), or_dash(r.latency_p99_us), grouped(w.transports), grouped(w.legs),
+                   grouped(w.moved_in), grouped(w.moved_out)});
         json::object o{{"id", i},
                        {"stalled", r.stalled},
                        {"transports", w.transports},
                        {"legs", w.legs},
+                       {"moved_in", w.moved_in},
+                       {"moved_out", w.moved_out},
+                       {"handed_on", w.handed_on},
                        {"history_free", w.history_free},
                        {"history_total", w.history_total},
                        {"catch_ups", w.catch_ups},
