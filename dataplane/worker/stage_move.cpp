@@ -45,7 +45,7 @@ std::uint64_t Worker::next_order(const Leg& leg) noexcept {
 
 // False: nothing was promised to it that it could miss.
 bool Worker::in_stream(const Leg& leg) noexcept {
-    if (leg.view == nullptr || leg.hot.is(table::leg_state_paused) || !leg.hot.transport->hot.hot.started) return false;
+    if (leg.view == nullptr || leg.hot.is(table::leg_state_paused) || !leg.hot.transport->hot.started) return false;
     if (leg.hot.is(table::leg_state_catching_up)) return leg.resuming || leg.catch_position >= leg.view->tail;
     return !leg.hot.is(table::leg_state_awaiting_keyframe);
 }
