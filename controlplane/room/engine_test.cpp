@@ -204,6 +204,29 @@ TEST_F(EngineTest, ABusyNodeLetsNobodyInAndSendsLowerLayersUntilItIsNoLonger) {
     EXPECT_TRUE(told("layers are as before"));
 }
 
+// 50 packets a second of 100 bytes are 40 kbit/s of payload and 66 on the wire; what a port is held to is counted there.
+TEST_F(EngineTest, WhatAPortCarriesIsCountedAsOnTheWire) {
+    options.budget.egress_bps = 2 * 66'400 + 1000;
+    boot();
+    Peer microphone(test::golden(test::single_send), 5000);
+    enter(microphone, Role::publish);
+    abi::SourceSlot* slot = plane->slot(sources_of(microphone, MediaKind::audio).front());
+    ASSERT_NE(slot, nullptr);
+    for (int second = 0; second < 3; ++second) {
+        slot->packets += 50;
+        slot->bytes += 50 * 100;
+        skew_ns += 1'000'000'000;
+        engine().tick_meters();
+    }
+    Peer first(test::golden(test::receive), 5001), second(test::golden(test::receive), 5002),
+        third(test::golden(test::receive), 5003);
+    EXPECT_TRUE(join(first, Role::watch));
+    EXPECT_TRUE(join(second, Role::watch));
+    EXPECT_FALSE(join(third, Role::watch)) << "payload alone would have left room for a third";
+    ASSERT_TRUE(third.refused);
+    EXPECT_THAT(third.refused->detail, testing::HasSubstr("Mbit/s"));
+}
+
 TEST_F(EngineTest, AFullNodeRefusesWithAReasonAndATimeToComeBack) {
     options.budget.sessions = 1;
     boot();

@@ -22,6 +22,11 @@ whip::Refusal unknown_session(const std::string& not_ready) {
     return not_ready.empty() ? unknown_session() : whip::Refusal{503, "Not Ready", not_ready, 1};
 }
 
+// On the wire (see dataplane/port/egress_pacer.hpp): what the counters of workers leave out of a frame, and those of sources
+// of a packet. 24 bytes of Ethernet; and its header, IPv4's and UDP's.
+constexpr double bits_around_frame = 8 * 24;
+constexpr double bits_around_payload = 8 * (24 + 14 + 20 + 8);
+
 }  // namespace
 
 Egress Engine::sending(const Room& room) const {
@@ -47,13 +52,14 @@ Load Engine::load(const std::string& name) const {
     load.full = overload_.full.on();
     // What is measured lags behind a rush of joins, so each viewer counts for what its room sends, connected or not.
     if (const auto room = rooms_.find(name); room != rooms_.end()) {
-        load.room_bps = room->second.sends.bps;
+        load.room_bps = room->second.sends.bps + bits_around_payload * room->second.sends.packets_per_s;
         load.room_packets_per_s = room->second.sends.packets_per_s;
         load.room_viewers = static_cast<std::uint32_t>(room->second.viewers.size());
         load.room_publishers = static_cast<std::uint32_t>(room->second.publishers.size());
     }
     load.room_is_new = !rooms_.contains(name);
-    load.egress_bps = std::max(meters_.egress_bps(), expected_.bps);
+    load.egress_bps = std::max(meters_.egress_bps() + bits_around_frame * meters_.egress_packets_per_s(),
+                               expected_.bps + bits_around_payload * expected_.packets_per_s);
     load.packets_per_s = std::max(meters_.egress_packets_per_s(), expected_.packets_per_s);
     return load;
 }

@@ -10,10 +10,6 @@ using abi::Status;
 using worker::Command;
 using worker::Op;
 
-constexpr auto raw(auto id) noexcept {
-    return static_cast<std::uint64_t>(id);
-}
-
 // A shared object that gives its slot back when the last command naming it has come home. `owner` outlives it.
 template <typename T, typename Delete>
 std::shared_ptr<T> with_slot(std::unique_ptr<T, Delete> object, std::shared_ptr<SlotPool> pool, std::uint32_t slot,

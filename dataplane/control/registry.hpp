@@ -82,6 +82,9 @@ public:
 
 private:
     using Id = std::uint64_t;
+    // Of commands that belong to no transaction: nobody waits for them.
+    static constexpr std::uint64_t no_token = 0;
+    static constexpr Id raw(auto id) noexcept { return static_cast<Id>(id); }
     struct TransportRecord {
         abi::TransportSpec spec;      // `path` is the one in use, learned or programmed
         abi::FlowAddress programmed;  // the path that the control plane asked for last

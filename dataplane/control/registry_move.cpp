@@ -17,14 +17,9 @@ namespace {
 using worker::Command;
 using worker::Op;
 
-constexpr std::uint64_t no_token = 0;
 constexpr std::size_t at_once = 32;          // handed over together
 constexpr std::uint32_t polls_between = 16;  // about as many milliseconds
 constexpr std::uint32_t max_tries = 200;     // some seconds: a newcomer's replay takes half a second
-
-constexpr auto raw(auto id) noexcept {
-    return static_cast<std::uint64_t>(id);
-}
 
 }  // namespace
 

@@ -3,12 +3,6 @@
 #include "dataplane/control/registry.hpp"
 
 namespace sluice::control {
-namespace {
-
-// Next hops belong to no transaction: nobody waits for their commands.
-constexpr std::uint64_t no_token = 0;
-
-}  // namespace
 
 void Registry::path_changed(Id transport, const abi::FlowAddress& path) const {
     if (path_observer_ && !path.empty()) path_observer_(transport, &path);

@@ -102,7 +102,7 @@ void Worker::look_ahead(rte_mbuf* const* frames, std::uint16_t count) const noex
     for (std::uint32_t i = 0; i < known; ++i) {
         if (ahead[i].source == nullptr || ahead[i].source->view == nullptr) continue;
         const table::SourceView& view = *ahead[i].source->view;
-        ask_for(&view.ring[view.head & view.mask]);
+        ask_for(static_cast<const void*>(&view.ring[view.head & view.mask]));
         ask_for(&view.arrival[view.head & view.mask]);
         ask_for(view.legs);
     }

@@ -25,7 +25,7 @@ std::optional<std::string_view> text_extension(const wire::RtpView& rtp, std::ui
 }
 
 // Packets of a source; also with each receiver report.
-constexpr std::uint32_t publish_every = 64;
+constexpr std::uint32_t source_publish_every = 64;
 
 // Signed distance in ROCs to try for an SSRC whose history we do not know: a data plane before us knew it.
 constexpr int roc_tries = 3;
@@ -202,7 +202,7 @@ void Worker::ingest(table::Source& s, bool rtx, const wire::RtpView& rtp, const 
     ++s.new_packets;
     s.new_bytes += static_cast<std::uint32_t>(datagram.bytes.size());
     if (!rtx) s.payload_type = rtp.payload_type();
-    if (s.new_packets >= publish_every || exact_counters()) s.publish();
+    if (s.new_packets >= source_publish_every || exact_counters()) s.publish();
     if (rtx) return;
     if (s.view != nullptr && !s.view->clock.has_sender_report())
         s.view->clock.on_packet(rtp.timestamp(), now_ns_, unix_ns());
