@@ -239,6 +239,7 @@ TEST_P(Moving, SealedMediaGoesOnUnderTheSameKeysWithoutUsingAnIndexTwice) {
             key.init(srtp::Suite::aead_aes_128_gcm, viewer.to_peer, s.h.oracle());
             Frame plain(p.size());
             EXPECT_TRUE(s.h.oracle().opener().open_rtp(key, p, rtp->header_size(), rtp->sequence(), plain.data()));
+            key.wipe();
         }
         s.frames.clear();
     };
