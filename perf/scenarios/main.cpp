@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "perf/lib/drops.hpp"
 #include "perf/lib/machine.hpp"
 #include "perf/lib/statistics.hpp"
 #include "perf/scenarios/world.hpp"
@@ -104,10 +105,7 @@ Result run(const Scenario& scenario, int seconds, unsigned core) {
     r.due = world.due();
     r.left = c.rtp_out;
     r.refused = world.refused();
-    for (std::size_t i = 1; i < abi::drop_reason_count; ++i) {
-        if (c.drops[i] != 0)
-            r.losses += fmt::format("{}{} {}", r.losses.empty() ? "" : ", ", abi::drop_reasons[i].name, c.drops[i]);
-    }
+    r.losses = drops_of(c);
     return r;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "perf/lib/drops.hpp"
 #include "perf/lib/machine.hpp"
 #include "perf/lib/statistics.hpp"
 #include "perf/wire/latencies.hpp"
@@ -74,15 +75,6 @@ struct Bench {
     Scene scene;
     double hz;
 };
-
-std::string drops_of(const abi::WorkerBlock& counters) {
-    std::string out;
-    for (std::size_t i = 1; i < abi::drop_reason_count; ++i) {
-        if (counters.drops[i] != 0)
-            out += fmt::format("{}{} {}", out.empty() ? "" : ", ", abi::drop_reasons[i].name, counters.drops[i]);
-    }
-    return out;
-}
 
 struct Options {
     bool json = false;
@@ -262,7 +254,8 @@ int main(int argc, char** argv) {
     CLI11_PARSE(cli, argc, argv);
     options.seconds = seconds != 0 ? seconds : options.quick ? 2 : 60;
     const std::string cpu = cpu_model();
-    const Eal eal = start_eal("wire", 128);
+    // A hundred publishers' histories are most of it.
+    const Eal eal = start_eal("wire", 448);
     if (!options.json) fmt::print("{}, core {}, {}\n", cpu, eal.core, eal.hugepages ? "hugepages" : "4 KB pages");
     const auto wanted = [&](const char* test) {
         return only.empty() || std::find(only.begin(), only.end(), test) != only.end();
