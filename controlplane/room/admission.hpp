@@ -19,7 +19,6 @@ struct Budget {
     std::uint32_t viewers_per_room = 0;
     std::uint32_t publishers_per_room = 0;
     std::uint32_t joins = 0;                         // under way: answered, not connected yet; 0 = no limit
-    double busy = 0.8;                               // of a worker: above, newcomers are placed on others
     std::int64_t handshake_wait_ns = 1'000'000'000;  // what waits longer for a handshake thread is a join that fails
 };
 

@@ -45,7 +45,7 @@ std::uint16_t Engine::place(const Room* room, session::Role role) {
     std::optional<std::uint16_t> near;
     if (room != nullptr && role == session::Role::viewer && room->viewers.size() < small_room && !room->publishers.empty())
         if (const Session* publisher = find(room->publishers.back())) near = owner_of(*publisher);
-    return room::place(worker_loads(), options_.budget.busy, near);
+    return room::place(worker_loads(), overload_.full.enter(), near);
 }
 
 void Engine::set_owner(const Session& s, std::uint16_t worker) {
